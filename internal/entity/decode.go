@@ -1,0 +1,124 @@
+package entity
+
+import "time"
+
+// DecodeService reads a normalised object.
+func DecodeService(v map[string]any) *Service {
+	return &Service{
+		ID: text(v, "id"), Name: text(v, "name"), Protocol: text(v, "protocol"),
+		Host: text(v, "host"), Port: number(v, "port", 0), Path: text(v, "path"), Retries: number(v, "retries", defaultRetries),
+		ConnectTimeout: milliseconds(v, "connect_timeout"),
+		ReadTimeout:    milliseconds(v, "read_timeout"),
+		WriteTimeout:   milliseconds(v, "write_timeout"),
+		Enabled:        flag(v, "enabled"), TLSVerify: optionalFlag(v, "tls_verify"),
+		Tags: texts(v, "tags"), CreatedAt: int64(number(v, "created_at", 0)),
+	}
+}
+
+// DecodeRoute reads a normalised object.
+func DecodeRoute(v map[string]any) *Route {
+	r := &Route{
+		ID: text(v, "id"), Name: text(v, "name"), ServiceID: ForeignID(v, "service"),
+		Protocols: texts(v, "protocols"), Methods: texts(v, "methods"), Hosts: texts(v, "hosts"),
+		Paths: texts(v, "paths"), SNIs: texts(v, "snis"), RegexPriority: number(v, "regex_priority", 0),
+		StripPath: flag(v, "strip_path"), PreserveHost: flag(v, "preserve_host"),
+		PathHandling:            text(v, "path_handling"),
+		HTTPSRedirectStatusCode: number(v, "https_redirect_status_code", defaultRedirectStatus),
+		RequestBuffering:        flag(v, "request_buffering"), ResponseBuffering: flag(v, "response_buffering"),
+		Tags: texts(v, "tags"), CreatedAt: int64(number(v, "created_at", 0)),
+	}
+	if headers, ok := v["headers"].(map[string]any); ok {
+		r.Headers = make(map[string][]string, len(headers))
+		for name := range headers {
+			r.Headers[name] = texts(headers, name)
+		}
+	}
+	return r
+}
+
+// DecodePlugin reads a normalised object. Config is shared with v.
+func DecodePlugin(v map[string]any) *Plugin {
+	config, _ := v["config"].(map[string]any)
+	return &Plugin{
+		ID: text(v, "id"), Name: text(v, "name"), InstanceName: text(v, "instance_name"),
+		ServiceID: ForeignID(v, "service"), RouteID: ForeignID(v, "route"), ConsumerID: ForeignID(v, "consumer"),
+		Config: config, Protocols: texts(v, "protocols"), Enabled: flag(v, "enabled"),
+		Tags: texts(v, "tags"), CreatedAt: int64(number(v, "created_at", 0)),
+	}
+}
+
+// DecodeConsumer reads a normalised object.
+func DecodeConsumer(v map[string]any) *Consumer {
+	return &Consumer{
+		ID: text(v, "id"), Username: text(v, "username"), CustomID: text(v, "custom_id"),
+		Tags: texts(v, "tags"), CreatedAt: int64(number(v, "created_at", 0)),
+	}
+}
+
+// Add decodes a normalised object of that kind into the set. It reports false
+// for a kind that it does not know.
+func (s *Set) Add(kind string, v map[string]any) bool {
+	switch kind {
+	case Services:
+		s.Services = append(s.Services, DecodeService(v))
+	case Routes:
+		s.Routes = append(s.Routes, DecodeRoute(v))
+	case Plugins:
+		s.Plugins = append(s.Plugins, DecodePlugin(v))
+	case Consumers:
+		s.Consumers = append(s.Consumers, DecodeConsumer(v))
+	default:
+		return false
+	}
+	return true
+}
+
+// ForeignID is the id that a reference of a normalised object holds, empty for
+// null.
+func ForeignID(v map[string]any, field string) string {
+	ref, _ := v[field].(map[string]any)
+	return text(ref, "id")
+}
+
+func text(v map[string]any, name string) string {
+	s, _ := v[name].(string)
+	return s
+}
+
+// number returns def for null: a value that was cleared must not come out as
+// a zero that nobody asked for.
+func number(v map[string]any, name string, def int) int {
+	if n, ok := v[name].(int64); ok {
+		return int(n)
+	}
+	return def
+}
+
+func milliseconds(v map[string]any, name string) time.Duration {
+	return time.Duration(number(v, name, defaultMillis)) * time.Millisecond
+}
+
+func flag(v map[string]any, name string) bool {
+	b, _ := v[name].(bool)
+	return b
+}
+
+func optionalFlag(v map[string]any, name string) *bool {
+	if b, ok := v[name].(bool); ok {
+		return &b
+	}
+	return nil
+}
+
+func texts(v map[string]any, name string) []string {
+	all, _ := v[name].([]any)
+	if len(all) == 0 {
+		return nil
+	}
+	out := make([]string, 0, len(all))
+	for _, item := range all {
+		s, _ := item.(string)
+		out = append(out, s)
+	}
+	return out
+}

@@ -1,0 +1,80 @@
+package entity
+
+import "time"
+
+// Service is where requests are sent to.
+type Service struct {
+	ID, Name string
+	// Protocol is one of http, https, grpc, grpcs, tcp, tls, tls_passthrough
+	// and udp.
+	Protocol string
+	// Host is a host name or an IP address without a port.
+	Host string
+	// Port is 0 to 65535.
+	Port int
+	// Path is empty, or begins with a slash.
+	Path string
+	// Retries is the number of attempts after the first, 0 to 32767.
+	Retries                                   int
+	ConnectTimeout, ReadTimeout, WriteTimeout time.Duration
+	// Enabled false takes the routes of the service out of the router.
+	Enabled bool
+	// TLSVerify is nil when unset.
+	TLSVerify *bool
+	Tags      []string
+	// CreatedAt is in seconds since 1970.
+	CreatedAt int64
+}
+
+// Route chooses requests. A nil or empty list is a class that is not used.
+type Route struct {
+	ID, Name string
+	// ServiceID is empty for a route without a service.
+	ServiceID                        string
+	Protocols, Methods, Hosts, Paths []string
+	// Headers holds the accepted values by header name, as configured.
+	Headers                 map[string][]string
+	SNIs                    []string
+	RegexPriority           int
+	StripPath, PreserveHost bool
+	// PathHandling is v0 or v1.
+	PathHandling string
+	// HTTPSRedirectStatusCode is 426, 301, 302, 307 or 308.
+	HTTPSRedirectStatusCode             int
+	RequestBuffering, ResponseBuffering bool
+	Tags                                []string
+	// CreatedAt is in seconds since 1970.
+	CreatedAt int64
+}
+
+// Plugin is one configured instance. Empty foreign ids widen its scope; with
+// none of them it is global.
+type Plugin struct {
+	ID, Name, InstanceName         string
+	ServiceID, RouteID, ConsumerID string
+	// Config is the normalised config record: all fields present, defaults
+	// filled, references unresolved. It is shared and must not be changed.
+	Config    map[string]any
+	Protocols []string
+	Enabled   bool
+	Tags      []string
+	// CreatedAt is in seconds since 1970.
+	CreatedAt int64
+}
+
+// Consumer is a known user of services.
+type Consumer struct {
+	ID, Username, CustomID string
+	Tags                   []string
+	// CreatedAt is in seconds since 1970.
+	CreatedAt int64
+}
+
+// Set is a whole configuration, ascending by id within each list. It is
+// immutable once built.
+type Set struct {
+	Services  []*Service
+	Routes    []*Route
+	Plugins   []*Plugin
+	Consumers []*Consumer
+}

@@ -1,0 +1,146 @@
+package message
+
+import (
+	"net/http"
+	"net/textproto"
+	"strings"
+)
+
+// Overlay is a list of header changes that is recorded while plugins run and
+// applied once, where the head is serialised (design C1). The zero value
+// changes nothing. It is not safe for concurrent use.
+type Overlay struct {
+	changes []change
+}
+
+type operation uint8
+
+const (
+	opSet operation = iota
+	opAdd
+	opRemove
+	opRemoveSpellings
+)
+
+type change struct {
+	op          operation
+	name, value string
+}
+
+// Set replaces every value of the header.
+func (o *Overlay) Set(name, value string) { o.record(opSet, name, value) }
+
+// Add appends a value.
+func (o *Overlay) Add(name, value string) { o.record(opAdd, name, value) }
+
+// Remove drops the header.
+func (o *Overlay) Remove(name string) { o.record(opRemove, name, "") }
+
+// RemoveSpellings drops the header under every name that an upstream may fold
+// into the same variable: upper and lower case, '-', '_' and '.' alike
+// (lessons B.1 row 3).
+func (o *Overlay) RemoveSpellings(name string) { o.record(opRemoveSpellings, name, "") }
+
+func (o *Overlay) record(op operation, name, value string) {
+	o.changes = append(o.changes, change{op: op, name: textproto.CanonicalMIMEHeaderKey(name), value: value})
+}
+
+// Empty reports whether nothing was recorded.
+func (o *Overlay) Empty() bool { return len(o.changes) == 0 }
+
+// Reset forgets all changes and keeps the storage.
+func (o *Overlay) Reset() {
+	clear(o.changes)
+	o.changes = o.changes[:0]
+}
+
+// Values lists what the overlay itself sets or adds under name, in order.
+func (o *Overlay) Values(name string) []string {
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	var values []string
+	for _, c := range o.changes {
+		if c.name != name {
+			continue
+		}
+		switch c.op {
+		case opSet:
+			values = []string{c.value}
+		case opAdd:
+			values = append(values, c.value)
+		case opRemove, opRemoveSpellings:
+			values = nil
+		}
+	}
+	return values
+}
+
+// Touches reports whether a change concerns the header under any spelling that
+// Fold takes for the same.
+func (o *Overlay) Touches(name string) bool {
+	folded := Fold(name)
+	for _, c := range o.changes {
+		if Fold(c.name) == folded {
+			return true
+		}
+	}
+	return false
+}
+
+// Apply carries the changes out on h, in the order they were recorded. A value
+// that holds CR, LF or NUL is not written, whatever it was meant to replace is
+// removed, and its name is returned, so that the caller can log it.
+func (o *Overlay) Apply(h http.Header) (refused []string) {
+	for _, c := range o.changes {
+		switch c.op {
+		case opSet, opAdd:
+			if !ValidValue(c.value) {
+				refused = append(refused, c.name)
+				if c.op == opSet {
+					delete(h, c.name)
+				}
+				continue
+			}
+			if c.op == opSet {
+				h[c.name] = []string{c.value}
+			} else {
+				old := h[c.name] // may share its storage with another header
+				h[c.name] = append(old[:len(old):len(old)], c.value)
+			}
+		case opRemove:
+			delete(h, c.name)
+		case opRemoveSpellings:
+			folded := Fold(c.name)
+			for name := range h {
+				if Fold(name) == folded {
+					delete(h, name)
+				}
+			}
+		}
+	}
+	return refused
+}
+
+// Fold gives one form to all spellings of a header name that an upstream may
+// take for the same: lower case, with '_' and '.' as '-'.
+func Fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '_' || r == '.' || r == ' ':
+			return '-'
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return r
+	}, name)
+}
+
+// ValidValue reports whether a header value can be serialised: no CR, LF, NUL or
+// other control character but the tab (RFC 9110 §5.5).
+func ValidValue(v string) bool {
+	for i := range len(v) {
+		if c := v[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}

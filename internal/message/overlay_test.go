@@ -1,0 +1,113 @@
+package message
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestOverlayApply(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		record  func(o *Overlay)
+		want    http.Header
+		refused []string
+	}{
+		{"nothing recorded changes nothing", func(*Overlay) {}, http.Header{"X-A": {"1", "2"}, "X_user": {"x"}, "X.user": {"y"}}, nil},
+		{
+			"set replaces all values, in any case of the name",
+			func(o *Overlay) { o.Set("x-a", "3") },
+			http.Header{"X-A": {"3"}, "X_user": {"x"}, "X.user": {"y"}}, nil,
+		},
+		{
+			"add keeps what is there",
+			func(o *Overlay) { o.Add("X-A", "3") },
+			http.Header{"X-A": {"1", "2", "3"}, "X_user": {"x"}, "X.user": {"y"}}, nil,
+		},
+		{
+			"remove takes one spelling",
+			func(o *Overlay) { o.Remove("x-a") },
+			http.Header{"X_user": {"x"}, "X.user": {"y"}}, nil,
+		},
+		{
+			"remove spellings takes them all, and a set afterwards stands",
+			func(o *Overlay) { o.RemoveSpellings("X-User"); o.Set("X-User", "ours") },
+			http.Header{"X-A": {"1", "2"}, "X-User": {"ours"}}, nil,
+		},
+		{
+			"order counts",
+			func(o *Overlay) { o.Set("X-B", "1"); o.Remove("X-B"); o.Add("X-B", "2") },
+			http.Header{"X-A": {"1", "2"}, "X-B": {"2"}, "X_user": {"x"}, "X.user": {"y"}}, nil,
+		},
+		{
+			"a value that would split the head is refused and the old one gone",
+			func(o *Overlay) { o.Set("X-A", "1\r\nX-Evil: 1"); o.Add("X-B", "a\x00"); o.Add("X-C", "fine") },
+			http.Header{"X-C": {"fine"}, "X_user": {"x"}, "X.user": {"y"}}, []string{"X-A", "X-B"},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			h := http.Header{"X-A": {"1", "2"}, "X_user": {"x"}, "X.user": {"y"}}
+			var o Overlay
+			tc.record(&o)
+			refused := o.Apply(h)
+			if diff := cmp.Diff(tc.want, h); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tc.refused, refused); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestOverlayApplyDoesNotWriteIntoSharedValues(t *testing.T) {
+	t.Parallel()
+	shared := make([]string, 1, 4)
+	shared[0] = "1"
+	first, second := http.Header{"X-A": shared}, http.Header{"X-A": shared}
+	var a, b Overlay
+	a.Add("X-A", "a")
+	b.Add("X-A", "b")
+	a.Apply(first)
+	b.Apply(second)
+	if got := first["X-A"][1]; got != "a" {
+		t.Errorf("the second header wrote %q into the first", got)
+	}
+}
+
+func TestOverlayValues(t *testing.T) {
+	t.Parallel()
+	var o Overlay
+	if !o.Empty() {
+		t.Error("the zero overlay is not empty")
+	}
+	o.Add("Set-Cookie", "a")
+	o.Add("set-cookie", "b")
+	o.Set("X-A", "1")
+	if diff := cmp.Diff([]string{"a", "b"}, o.Values("SET-COOKIE")); diff != "" {
+		t.Error(diff)
+	}
+	o.Remove("Set-Cookie")
+	if got := o.Values("Set-Cookie"); got != nil {
+		t.Errorf("after remove: %q", got)
+	}
+	o.Reset()
+	if !o.Empty() || o.Values("X-A") != nil {
+		t.Error("Reset left something")
+	}
+}
+
+func TestFold(t *testing.T) {
+	t.Parallel()
+	for _, alias := range []string{"X-User-Id", "x_user_id", "X.User-ID", "X User_Id"} {
+		if got := Fold(alias); got != "x-user-id" {
+			t.Errorf("Fold(%q) = %q", alias, got)
+		}
+	}
+	if Fold("X-Userid") == Fold("X-User-Id") {
+		t.Error("different names fold together")
+	}
+}

@@ -1,0 +1,73 @@
+package oidc
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// flight is one fetch that any number of callers wait for. value and err are
+// written before done is closed and not after.
+type flight[T any] struct {
+	done   chan struct{}
+	cancel context.CancelFunc
+	value  T
+	err    error
+}
+
+// flights lets concurrent callers share one fetch. The fetch runs under a
+// context of its own, so that a caller who leaves takes nothing from the
+// others; it is bounded by the deadlines of the calls it makes. The zero value
+// is ready.
+type flights[T any] struct {
+	mu      sync.Mutex // guards current and closed
+	current *flight[T]
+	closed  bool
+}
+
+// join waits for the fetch under way, or starts one. ctx bounds the waiting
+// alone. started says that the fetch began with this call.
+func (f *flights[T]) join(ctx context.Context, fetch func(context.Context) (T, error)) (value T, started bool, err error) {
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return value, false, context.Canceled
+	}
+	c := f.current
+	if c == nil {
+		started = true
+		c = &flight[T]{done: make(chan struct{})}
+		fetchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		c.cancel, f.current = cancel, c
+		// Owned by f: close cancels it and waits.
+		go f.run(fetchCtx, c, fetch)
+	}
+	f.mu.Unlock()
+	select {
+	case <-c.done:
+		return c.value, started, c.err
+	case <-ctx.Done():
+		return value, started, fmt.Errorf("waiting for the provider: %w", ctx.Err())
+	}
+}
+
+func (f *flights[T]) run(ctx context.Context, c *flight[T], fetch func(context.Context) (T, error)) {
+	defer c.cancel()
+	c.value, c.err = fetch(ctx)
+	f.mu.Lock()
+	f.current = nil
+	f.mu.Unlock()
+	close(c.done)
+}
+
+// close cancels the fetch under way, waits for its end, and refuses others.
+func (f *flights[T]) close() {
+	f.mu.Lock()
+	f.closed = true
+	c := f.current
+	f.mu.Unlock()
+	if c != nil {
+		c.cancel()
+		<-c.done
+	}
+}

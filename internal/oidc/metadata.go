@@ -1,0 +1,177 @@
+package oidc
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Metadata is what is known about a provider: its document, with configured
+// endpoints in place of its own. It is shared and must not be changed.
+type Metadata struct {
+	// Issuer is the document's issuer, exactly as written there.
+	Issuer string
+
+	// The endpoints: absolute http or https URLs, empty where unknown.
+	AuthorizationEndpoint, TokenEndpoint, UserInfoEndpoint, JWKSURI, EndSessionEndpoint string
+
+	// TokenEndpointAuthMethods is token_endpoint_auth_methods_supported.
+	TokenEndpointAuthMethods []string
+	// IDTokenSigningAlgs is id_token_signing_alg_values_supported.
+	IDTokenSigningAlgs []string
+	// CodeChallengeMethods is code_challenge_methods_supported.
+	CodeChallengeMethods []string
+	// ResponseIssuer is authorization_response_iss_parameter_supported.
+	ResponseIssuer bool
+
+	// Document holds all members; nil where there was no discovery.
+	Document *Claims
+	// FetchedAt is when the document came; zero where there was no discovery.
+	FetchedAt time.Time
+}
+
+// Endpoints are configured endpoints; each one that is set wins over the
+// document.
+type Endpoints struct {
+	Authorization, Token, UserInfo, EndSession, JWKS string
+}
+
+// check refuses endpoints that are no absolute http or https URLs.
+func (e Endpoints) check() error {
+	for _, x := range []struct{ name, url string }{
+		{"authorization", e.Authorization},
+		{"token", e.Token},
+		{"user info", e.UserInfo},
+		{"end session", e.EndSession},
+		{"jwks", e.JWKS},
+	} {
+		if x.url == "" {
+			continue
+		}
+		if _, err := absoluteURL(x.url); err != nil {
+			return fmt.Errorf("oidc: %s endpoint: %w", x.name, err)
+		}
+	}
+	return nil
+}
+
+// complete reports whether a login can be carried out without a document.
+func (e Endpoints) complete() bool { return e.Authorization != "" && e.Token != "" && e.JWKS != "" }
+
+// configuredMetadata is all that is known without a document.
+func configuredMetadata(issuer string, e Endpoints) *Metadata {
+	md := &Metadata{Issuer: issuer}
+	e.override(md)
+	return md
+}
+
+func (e Endpoints) override(md *Metadata) {
+	for _, x := range []struct {
+		to   *string
+		from string
+	}{
+		{&md.AuthorizationEndpoint, e.Authorization},
+		{&md.TokenEndpoint, e.Token},
+		{&md.UserInfoEndpoint, e.UserInfo},
+		{&md.EndSessionEndpoint, e.EndSession},
+		{&md.JWKSURI, e.JWKS},
+	} {
+		if x.from != "" {
+			*x.to = x.from
+		}
+	}
+}
+
+// parseMetadata reads a discovery document (OpenID Connect Discovery 1.0 §3,
+// RFC 8414 §2). from is where it was fetched: a document that came by https
+// may not send secrets and keys over http. Endpoints that the configuration
+// replaces are not looked at.
+func parseMetadata(raw []byte, object map[string]any, from string, e Endpoints) (*Metadata, error) {
+	md := &Metadata{Document: &Claims{raw: raw, members: object}}
+	var err error
+	if md.Issuer, err = textMember(object, "issuer"); err != nil {
+		return nil, err
+	}
+	if md.Issuer == "" {
+		return nil, fmt.Errorf("document names no issuer")
+	}
+	secure := strings.HasPrefix(from, "https:")
+	for _, x := range []struct {
+		member, configured string
+		to                 *string
+		backChannel        bool
+	}{
+		{"authorization_endpoint", e.Authorization, &md.AuthorizationEndpoint, false},
+		{"token_endpoint", e.Token, &md.TokenEndpoint, true},
+		{"userinfo_endpoint", e.UserInfo, &md.UserInfoEndpoint, true},
+		{"jwks_uri", e.JWKS, &md.JWKSURI, true},
+		{"end_session_endpoint", e.EndSession, &md.EndSessionEndpoint, false},
+	} {
+		if x.configured != "" {
+			*x.to = x.configured
+			continue
+		}
+		if *x.to, err = endpointMember(object, x.member, secure && x.backChannel); err != nil {
+			return nil, err
+		}
+	}
+	for _, x := range []struct {
+		member string
+		to     *[]string
+	}{
+		{"token_endpoint_auth_methods_supported", &md.TokenEndpointAuthMethods},
+		{"id_token_signing_alg_values_supported", &md.IDTokenSigningAlgs},
+		{"code_challenge_methods_supported", &md.CodeChallengeMethods},
+	} {
+		if *x.to, err = textsMember(object, x.member); err != nil {
+			return nil, err
+		}
+	}
+	switch v := object["authorization_response_iss_parameter_supported"].(type) {
+	case nil:
+	case bool:
+		md.ResponseIssuer = v
+	default:
+		return nil, fmt.Errorf("member authorization_response_iss_parameter_supported is not a boolean")
+	}
+	return md, nil
+}
+
+func endpointMember(object map[string]any, member string, httpsOnly bool) (string, error) {
+	text, err := textMember(object, member)
+	if err != nil || text == "" {
+		return "", err
+	}
+	u, err := absoluteURL(text)
+	if err != nil {
+		return "", fmt.Errorf("member %s: %w", member, err)
+	}
+	if httpsOnly && u.Scheme != "https" {
+		return "", fmt.Errorf("member %s is an http url in a document that came by https", member)
+	}
+	return text, nil
+}
+
+// withQuery appends parameters to an endpoint and keeps its own query (RFC
+// 6749 §3.1), less what the parameters name themselves: a parameter must not
+// come twice.
+func withQuery(endpoint string, parameters url.Values) (string, error) {
+	u, err := absoluteURL(endpoint)
+	if err != nil {
+		return "", err
+	}
+	var kept []string
+	for _, pair := range strings.Split(u.RawQuery, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		if decoded, err := url.QueryUnescape(name); pair == "" || err != nil || parameters.Has(decoded) {
+			continue
+		}
+		kept = append(kept, pair)
+	}
+	if len(parameters) > 0 {
+		kept = append(kept, parameters.Encode())
+	}
+	u.RawQuery, u.ForceQuery = strings.Join(kept, "&"), false
+	return u.String(), nil
+}

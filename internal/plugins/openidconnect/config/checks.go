@@ -1,0 +1,101 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"sallyport/internal/schema"
+)
+
+// checks are the rules between fields. Names of fields stand for themselves:
+// they are what a refusal shows.
+func checks() []schema.Check {
+	return []schema.Check{
+		checkPair("discovery_headers_names", "discovery_headers_values"),
+		checkPair("authorization_query_args_names", "authorization_query_args_values"),
+		checkPair("token_headers_names", "token_headers_values"),
+		checkPair("token_post_args_names", "token_post_args_values"),
+		checkPair("userinfo_headers_names", "userinfo_headers_values"),
+		checkPair("userinfo_query_args_names", "userinfo_query_args_values"),
+		checkPair("upstream_headers_names", "upstream_headers_claims"),
+		checkCookie("session_cookie_"),
+		checkCookie("authorization_cookie_"),
+		checkCookieNames(),
+		checkPerClient(),
+		checkLogoutBody(),
+		checkAlgorithms(),
+		checkRedis(),
+	}
+}
+
+// perClient are the lists that stand beside client_id.
+func perClient() []string {
+	return []string{
+		"client_secret", "client_auth", "redirect_uri", "login_redirect_uri", "logout_redirect_uri",
+		"unauthorized_redirect_uri", "forbidden_redirect_uri", "unexpected_redirect_uri",
+	}
+}
+
+// checkPerClient refuses elements that belong to no client.
+func checkPerClient() schema.Check {
+	return schema.Check{Fields: append(perClient(), "client_id"), Run: func(v map[string]any) []schema.Violation {
+		clients, _ := v["client_id"].([]any)
+		if len(clients) == 0 {
+			return nil
+		}
+		var out []schema.Violation
+		for _, name := range perClient() {
+			if list, _ := v[name].([]any); len(list) > len(clients) {
+				out = append(out, schema.Violation{Field: name, Message: "has more elements than client_id"})
+			}
+		}
+		return out
+	}}
+}
+
+// checkLogoutBody refuses a logout trigger that no allowed method can carry:
+// people would believe themselves logged out.
+func checkLogoutBody() schema.Check {
+	const arg, methods = "logout_post_arg", "logout_methods"
+	return schema.Check{Fields: []string{arg, methods}, Run: func(v map[string]any) []schema.Violation {
+		list, _ := v[methods].([]any)
+		if v[arg] == nil || slices.Contains(list, any("POST")) || slices.Contains(list, any("DELETE")) {
+			return nil
+		}
+		return []schema.Violation{{Field: arg, Message: "needs POST or DELETE in " + methods}}
+	}}
+}
+
+// checkAlgorithms refuses to pin ID Tokens to algorithms that are switched
+// off.
+func checkAlgorithms() schema.Check {
+	return schema.Check{Fields: []string{"sallyport", "enable_hs_signatures"}, Run: func(v map[string]any) []schema.Violation {
+		own, _ := v["sallyport"].(map[string]any)
+		list, _ := own["id_token_signing_algs"].([]any)
+		if enabled, _ := v["enable_hs_signatures"].(bool); enabled {
+			return nil
+		}
+		for _, item := range list {
+			if alg, _ := item.(string); strings.HasPrefix(alg, "HS") {
+				return []schema.Violation{{Field: "sallyport.id_token_signing_algs", Message: alg + " needs enable_hs_signatures"}}
+			}
+		}
+		return nil
+	}}
+}
+
+// checkRedis demands an address when sessions are kept in Redis.
+func checkRedis() schema.Check {
+	return schema.Check{Fields: []string{"redis", "session_storage"}, Run: func(v map[string]any) []schema.Violation {
+		redis, ok := v["redis"].(map[string]any)
+		if !ok || v["session_storage"] != string(StorageRedis) || redis["socket"] != nil {
+			return nil
+		}
+		for _, name := range []string{"host", "port"} {
+			if redis[name] == nil {
+				return []schema.Violation{{Field: "redis." + name, Message: "required when session_storage is redis and redis.socket is not set"}}
+			}
+		}
+		return nil
+	}}
+}

@@ -1,0 +1,84 @@
+package config
+
+import (
+	"strconv"
+
+	"sallyport/internal/oidc"
+)
+
+// Client is one configured client with everything that stands beside it.
+type Client struct {
+	oidc.Client
+	// Redirect is the redirect_uri; zero means that it is derived from the
+	// request.
+	Redirect Address
+	// AfterLogin and AfterLogout are where a user agent goes then; zero means
+	// back to where the login began, and nowhere.
+	AfterLogin, AfterLogout Address
+	// Unauthorized, Forbidden and Unexpected are where a user agent goes in
+	// place of an error page; zero means that it gets the page.
+	Unauthorized, Forbidden, Unexpected Address
+}
+
+// clients joins the lists that stand beside client_id. An element that is
+// missing is that of the first client. Clients whose id did not resolve are
+// left out.
+func (c *Config) clients() []Client {
+	out := make([]Client, 0, len(c.Client.ids))
+	for i, id := range c.Client.ids {
+		if id == "" {
+			continue
+		}
+		out = append(out, Client{
+			Client: oidc.Client{
+				ID: id, Secret: beside(c.Client.secrets, i),
+				AuthMethod: beside(c.Client.auth, i), TokenAuthMethod: c.Client.tokenAuth,
+			},
+			Redirect:     beside(c.Callback.redirects, i),
+			AfterLogin:   beside(c.Login.redirects, i),
+			AfterLogout:  beside(c.Logout.redirects, i),
+			Unauthorized: beside(c.Error.unauthorizedRedirects, i),
+			Forbidden:    beside(c.Error.forbiddenRedirects, i),
+			Unexpected:   beside(c.Error.unexpectedRedirects, i),
+		})
+	}
+	return out
+}
+
+func beside[T any](list []T, i int) T {
+	switch {
+	case i < len(list):
+		return list[i]
+	case len(list) > 0:
+		return list[0]
+	}
+	var none T
+	return none
+}
+
+// ClientByID finds a client by its id, for sessions and login states that name
+// theirs.
+func (c *Config) ClientByID(id string) (*Client, bool) {
+	for i := range c.Clients {
+		if c.Clients[i].ID == id {
+			return &c.Clients[i], true
+		}
+	}
+	return nil, false
+}
+
+// ChooseClient finds the client that a request asks for by the argument
+// Client.Argument: an id, else a position from 1; the first one when it asks
+// for none or for an unknown one. It is nil when no client is configured.
+func (c *Config) ChooseClient(asked string) *Client {
+	if len(c.Clients) == 0 {
+		return nil
+	}
+	if found, ok := c.ClientByID(asked); ok {
+		return found
+	}
+	if i, err := strconv.Atoi(asked); err == nil && i >= 1 && i <= len(c.Clients) {
+		return &c.Clients[i-1]
+	}
+	return &c.Clients[0]
+}

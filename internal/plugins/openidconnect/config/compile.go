@@ -1,0 +1,128 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"sallyport/internal/oidc"
+	"sallyport/internal/schema"
+	"sallyport/internal/secret"
+)
+
+// weakSecret is the length of a session secret below which a warning is due.
+const weakSecret = 16
+
+// New compiles normalised values (of Record().Normalize). resolve turns
+// {vault://…} references into values; nil is secret.Resolver's Resolve. A
+// reference that does not resolve counts as empty and gives a warning. An
+// error is a schema.Errors that names the field, as in "config.redis.port: …".
+//
+// New does no I/O besides resolve and keeps nothing of normalized.
+func New(normalized map[string]any, resolve func(reference string) (string, error)) (*Config, error) {
+	if resolve == nil {
+		resolve = secret.Resolver{}.Resolve
+	}
+	c := new(Config)
+	r := c.record()
+	values, unresolved, err := r.Resolve(normalized, resolve)
+	if err != nil {
+		return nil, violation(err)
+	}
+	for _, u := range unresolved {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("config.%v", u))
+	}
+	if err := recheck(r, values); err != nil {
+		return nil, err
+	}
+	if err := r.Bind(values); err != nil {
+		return nil, violation(err)
+	}
+	c.compile()
+	return c, nil
+}
+
+// violation turns an error about a field into the form of Normalize's.
+func violation(err error) error {
+	errs := schema.Errors{}
+	var at *schema.FieldError
+	if errors.As(err, &at) {
+		errs.Add(schema.Violation{Field: "config." + at.Path, Message: at.Err.Error()})
+	} else {
+		errs.Add(schema.Violation{Field: "config", Message: err.Error()})
+	}
+	return errs
+}
+
+// recheck applies the rules between fields to what references resolved to.
+func recheck(r *schema.Record, values map[string]any) error {
+	errs := schema.Errors{}
+	for _, check := range r.Checks {
+		for _, v := range check.Run(values) {
+			errs.Add(v)
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return schema.Errors{"config": errs}
+}
+
+func (c *Config) compile() {
+	c.Issuer.compile()
+	c.Method.compile()
+	c.Authorization.compile()
+	c.Token.compile()
+	c.UserInfo.compile()
+	c.Header.compile()
+	c.HTTP.compile()
+	c.Cache.compile()
+	c.Clients = c.clients()
+	c.warn()
+}
+
+func (c *Config) warn() {
+	say := func(when bool, text string) {
+		if when {
+			c.Warnings = append(c.Warnings, text)
+		}
+	}
+	say(len(c.Clients) == 0, "config.client_id: no client is configured, so that nobody can log in")
+	say(!c.Session.Secret.Empty() && len(c.Session.Secret.Reveal()) < weakSecret,
+		"config.session_secret: shorter than 16 bytes, which can be guessed")
+	say(!c.Verification.Signature, "config.verify_signature: signatures of ID Tokens are not verified")
+	say(!c.Verification.Claims, "config.verify_claims: standard claims of ID Tokens are not verified")
+	say(!c.Verification.Nonce, "config.verify_nonce: the nonce of ID Tokens is not verified")
+	say(!c.HTTP.Verify, "config.ssl_verify: certificates of the provider are not verified")
+	say(c.Store.Storage == StorageRedis && c.Store.Redis.TLS && !c.Store.Redis.Verify,
+		"config.redis.ssl_verify: the certificate of Redis is not verified")
+}
+
+// Provider returns the settings of the provider and of the calls to it. The
+// clock is left out.
+func (c *Config) Provider() oidc.Options {
+	return oidc.Options{
+		Issuer:              c.Issuer.Issuer,
+		UsingPseudoIssuer:   c.Issuer.Pseudo,
+		IssuersAllowed:      c.Verification.IssuersAllowed,
+		Endpoints:           c.Issuer.Endpoints,
+		ExtraJWKSURIs:       c.Issuer.ExtraJWKS,
+		DiscoveryHeaders:    c.Issuer.DiscoveryHeader,
+		RediscoveryLifetime: c.Issuer.RediscoveryLifetime,
+		CacheTTL:            max(c.Cache.TTL, time.Second),
+		HTTP: oidc.HTTPOptions{
+			Timeout:                max(c.HTTP.Timeout, time.Millisecond),
+			InsecureSkipVerify:     !c.HTTP.Verify,
+			DisableKeepAlive:       !c.HTTP.KeepAlive,
+			HTTPProxy:              c.HTTP.HTTPProxy,
+			HTTPSProxy:             c.HTTP.HTTPSProxy,
+			HTTPProxyAuthorization: c.HTTP.HTTPProxyAuthorization, HTTPSProxyAuthorization: c.HTTP.HTTPSProxyAuthorization,
+			NoProxy: c.HTTP.NoProxy,
+		},
+	}
+}
+
+// TokenExtra returns the fixed additions to token requests.
+func (c *Config) TokenExtra() oidc.Extra {
+	return oidc.Extra{Args: c.Token.Arguments, Header: c.Token.Header}
+}

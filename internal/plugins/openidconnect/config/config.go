@@ -1,0 +1,71 @@
+package config
+
+import (
+	"slices"
+
+	"sallyport/internal/schema"
+)
+
+// Config is a compiled configuration. It is made by New and immutable, and may
+// be used concurrently.
+type Config struct {
+	Issuer        IssuerConfig
+	Client        ClientConfig
+	Method        MethodConfig
+	Authorization AuthorizationConfig
+	Callback      CallbackConfig
+	Login         LoginConfig
+	Logout        LogoutConfig
+	Session       SessionConfig
+	Store         StoreConfig
+	Token         TokenConfig
+	Verification  VerificationConfig
+	UserInfo      UserInfoConfig
+	Header        HeaderConfig
+	Error         ErrorConfig
+	HTTP          HTTPConfig
+	Cache         CacheConfig
+	Own           OwnConfig
+
+	// Clients are the configured clients, at least one unless no client_id is
+	// set; the first is the one to use where nothing chooses another.
+	Clients []Client
+	// Warnings are findings that do not stop the plugin, such as references
+	// that do not resolve, for one log line each. They hold no secret.
+	Warnings []string
+}
+
+// Record describes the config record of the plugin. It is not bound to a
+// Config that anyone reads: use New for that.
+func Record() *schema.Record { return new(Config).record() }
+
+func (c *Config) record() *schema.Record {
+	return &schema.Record{
+		Fields: slices.Concat(
+			c.Issuer.fields(),
+			c.Client.fields(),
+			c.Method.fields(),
+			c.Authorization.fields(),
+			c.Callback.fields(),
+			c.Login.fields(),
+			c.Logout.fields(),
+			c.Session.fields(),
+			c.Store.fields(),
+			c.Token.fields(),
+			exchangeFields(),
+			c.Verification.fields(),
+			claimFields(),
+			consumerFields(),
+			introspectionFields(),
+			c.UserInfo.fields(),
+			c.Header.fields(),
+			c.Error.fields(),
+			c.HTTP.fields(),
+			c.Cache.fields(),
+			possessionFields(),
+			c.Own.fields(),
+		),
+		Checks:     checks(),
+		Shorthands: aliases(),
+	}
+}

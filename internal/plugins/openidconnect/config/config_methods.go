@@ -1,0 +1,107 @@
+package config
+
+import (
+	"slices"
+
+	"sallyport/internal/schema"
+)
+
+// Method is a kind of credential.
+type Method string
+
+// The kinds of credentials by Kong's names.
+const (
+	MethodAuthorizationCode Method = "authorization_code"
+	MethodBearer            Method = "bearer"
+	MethodClientCredentials Method = "client_credentials"
+	MethodIntrospection     Method = "introspection"
+	MethodKongOAuth2        Method = "kong_oauth2"
+	MethodPassword          Method = "password"
+	MethodRefreshToken      Method = "refresh_token"
+	MethodSession           Method = "session"
+	MethodUserInfo          Method = "userinfo"
+)
+
+// allMethods are the methods in the order of Kong's default.
+func allMethods() []Method {
+	return []Method{
+		MethodAuthorizationCode, MethodBearer, MethodClientCredentials, MethodIntrospection, MethodKongOAuth2,
+		MethodPassword, MethodRefreshToken, MethodSession, MethodUserInfo,
+	}
+}
+
+// missingMethods are the methods that are not recognised here.
+func missingMethods() []string {
+	var out []string
+	for _, m := range allMethods() {
+		if m != MethodAuthorizationCode && m != MethodSession {
+			out = append(out, string(m))
+		}
+	}
+	return out
+}
+
+// MethodConfig says which credentials count.
+type MethodConfig struct {
+	// Enabled are the credentials that are looked for; only methods that are
+	// recognised here.
+	Enabled []Method
+	// Dropped are members of the default list that are not recognised here;
+	// such credentials are ignored.
+	Dropped []Method
+	// Preflight false lets OPTIONS requests pass the plugin by.
+	Preflight bool
+}
+
+// Has tells whether credentials of method m are looked for.
+func (g *MethodConfig) Has(m Method) bool { return slices.Contains(g.Enabled, m) }
+
+// compile drops what the default list has and we do not (C12).
+func (g *MethodConfig) compile() {
+	missing := missingMethods()
+	var enabled []Method
+	for _, m := range g.Enabled {
+		if slices.Contains(missing, string(m)) {
+			g.Dropped = append(g.Dropped, m)
+		} else {
+			enabled = append(enabled, m)
+		}
+	}
+	g.Enabled = enabled
+}
+
+func (g *MethodConfig) fields() []*schema.Field {
+	return []*schema.Field{
+		schema.Enums("auth_methods", &g.Enabled, allMethods(), allMethods()...).UnsupportedValues(onlyLogin, missingMethods()...).
+			Doc("Enables credential types; the search order among enabled ones is fixed and independent of this list's order."),
+		schema.Bool("run_on_preflight", &g.Preflight, true).
+			Doc("When false, OPTIONS requests skip this plugin entirely and are proxied unauthenticated."),
+		schema.Strings("bearer_token_param_type", nil, "body", "header", "query").OneOf("body", "cookie", "header", "query").
+			Unsupported(onlyLogin).
+			Doc("Request parts searched for the access token used by bearer, introspection, kong_oauth2 and userinfo methods."),
+		schema.String("bearer_token_header_name", nil).LenMin(1).
+			Unsupported(onlyLogin).
+			Doc("Custom header holding the bearer token; when set it is the only header consulted."),
+		schema.String("bearer_token_cookie_name", nil).
+			Unsupported(onlyLogin).
+			Doc("Cookie holding the bearer token, consulted when cookie is among bearer_token_param_type."),
+		schema.Strings("client_credentials_param_type", nil, "body", "header", "query").OneOf("body", "header", "query").
+			Unsupported(onlyLogin).
+			Doc("Request parts searched for client_id and client_secret (Basic header, or same-named query or body arguments)."),
+		schema.Strings("password_param_type", nil, "body", "header", "query").OneOf("body", "header", "query").
+			Unsupported(onlyLogin).
+			Doc("Request parts searched for username and password (Basic header, or same-named query or body arguments)."),
+		schema.String("refresh_token_param_name", nil).
+			Unsupported(onlyLogin).
+			Doc("Parameter or header name carrying a client-sent refresh token; without it the refresh_token method finds nothing."),
+		schema.Strings("refresh_token_param_type", nil, "body", "header", "query").OneOf("body", "header", "query").
+			Unsupported(onlyLogin).
+			Doc("Request parts searched for the refresh token named by refresh_token_param_name."),
+		schema.String("id_token_param_name", nil).
+			Unsupported(onlyLogin).
+			Doc("Parameter or header name carrying an id token sent alongside an access token; never a credential alone."),
+		schema.Strings("id_token_param_type", nil, "body", "header", "query").OneOf("body", "header", "query").
+			Unsupported(onlyLogin).
+			Doc("Request parts searched for the id token named by id_token_param_name."),
+	}
+}

@@ -1,0 +1,29 @@
+package config
+
+import "sallyport/internal/schema"
+
+// OwnConfig are the settings that Kong does not have, the record sallyport.
+type OwnConfig struct {
+	// SigningAlgs are the only algorithms an ID Token may be signed with; empty
+	// means those that the discovery document announces.
+	SigningAlgs []string
+}
+
+func signingAlgs() []string {
+	return []string{
+		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+		"HS256", "HS384", "HS512",
+	}
+}
+
+func (g *OwnConfig) fields() []*schema.Field {
+	return []*schema.Field{
+		schema.RecordOf("sallyport",
+			schema.Set("id_token_signing_algs", &g.SigningAlgs).OneOf(signingAlgs()...).LenMin(1).
+				Doc("The only algorithms an ID Token may be signed with; unset means those that discovery announces, of the ones known here. HS* needs enable_hs_signatures."),
+			schema.String("client_assertion_audience", nil, "token_endpoint").OneOf("token_endpoint", "issuer").
+				Unsupported(noAssertions).
+				Doc("What client assertions name as their audience: the token endpoint, or the issuer as FAPI 2 wants it."),
+		).Doc("Settings of sallyport that Kong does not have."),
+	}
+}

@@ -1,0 +1,28 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Policy is a canonical text of every setting on which the trust in a login
+// depends: two plugins accept each other's sessions only when it is equal
+// (C5). It holds no secret.
+func (c *Config) Policy() string {
+	v := c.Verification
+	return strings.Join([]string{
+		fmt.Sprintf("signature=%t claims=%t nonce=%t hs=%t", v.Signature, v.Claims, v.Nonce, v.EnableHS),
+		fmt.Sprintf("leeway=%s tls=%t pseudo=%t", v.Leeway, c.HTTP.Verify, c.Issuer.Pseudo),
+		fmt.Sprintf("issuers=%q algs=%q", sorted(v.IssuersAllowed), sorted(c.Own.SigningAlgs)),
+		fmt.Sprintf("jwks=%q extra=%q", c.Issuer.Endpoints.JWKS, sorted(c.Issuer.ExtraJWKS)),
+		fmt.Sprintf("token=%q userinfo=%q", c.Issuer.Endpoints.Token, c.Issuer.Endpoints.UserInfo),
+		fmt.Sprintf("proxy=%q,%q", c.HTTP.HTTPProxy, c.HTTP.HTTPSProxy),
+	}, " ")
+}
+
+func sorted(list []string) []string {
+	list = slices.Clone(list)
+	slices.Sort(list)
+	return slices.Compact(list)
+}

@@ -1,0 +1,71 @@
+package openidconnect
+
+import (
+	"net/http"
+
+	"sallyport/internal/plugin"
+	"sallyport/internal/plugins/openidconnect/config"
+	"sallyport/internal/session"
+)
+
+// after is what a step leaves to be done.
+type after struct {
+	// login starts a login.
+	login *loginStart
+	// proxy goes on to the upstream with this session.
+	proxy *session.Session
+}
+
+// Serve implements plugin.Handler. It decides which step a request needs; the
+// steps return to it and know nothing of each other.
+func (h *handler) Serve(w http.ResponseWriter, q *plugin.Request, next plugin.Next) error {
+	h.protect(q)
+	if q.HTTP.Method == http.MethodOptions && !h.config.Method.Preflight {
+		return next(w, q)
+	}
+	v := h.arrive(q)
+	if h.provider == nil {
+		return v.unexpected("configuration", errNoIssuer)
+	}
+	todo, err := h.step(w, v)
+	switch {
+	case err != nil:
+		return err
+	case todo.login != nil:
+		return h.login(w, v, *todo.login)
+	case todo.proxy != nil:
+		if err := h.introduce(v, todo.proxy); err != nil {
+			return err
+		}
+		return next(w, q)
+	}
+	return nil // answered
+}
+
+func (h *handler) step(w http.ResponseWriter, v *visit) (after, error) {
+	c, err := h.readCallback(v)
+	if err != nil {
+		return after{}, err
+	}
+	if c != nil {
+		return h.callback(w, v, c)
+	}
+	is, err := h.isLogout(v)
+	if err != nil {
+		return after{}, err
+	}
+	if is {
+		return after{}, h.logout(w, v)
+	}
+	s, err := h.resume(v)
+	if err != nil {
+		return after{}, err
+	}
+	if s != nil {
+		return after{proxy: s}, nil
+	}
+	if h.config.Method.Has(config.MethodAuthorizationCode) && mayRedirect(v.q.HTTP) {
+		return after{login: &loginStart{reason: firstLogin, target: h.targetOf(v)}}, nil
+	}
+	return after{}, v.refuse(outcome{status: http.StatusUnauthorized, cause: "no session"})
+}

@@ -1,0 +1,18 @@
+// Package openidconnect is the openid-connect plugin: Kong's configuration and
+// behaviour on top of the relying party (internal/oidc) and the session
+// manager (internal/session).
+//
+// One function decides (dispatch.go): a callback is looked at first, then a
+// logout, then the session; without one a login starts. Each step lives in its
+// own file and never calls a sibling step:
+//
+//	dispatch.go → callback.go  verify the transaction, redeem, verify tokens, open the session
+//	            → logout.go    end the session here and at the IdP
+//	            → session.go   load, refresh, keep, proxy with tokens
+//	            → login.go     authorization request, sealed state, key cookie
+//
+// Beside them: state.go (the sealed login state), target.go (where a browser may
+// be sent), relay.go (same-origin repeat of a cross-site callback), outcome.go
+// (statuses, pages and redirects of everything that goes wrong), headers.go
+// (what upstream and browser learn), pools.go (what outlives a configuration).
+package openidconnect

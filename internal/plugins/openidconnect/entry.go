@@ -1,0 +1,144 @@
+package openidconnect
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"sallyport/internal/oidc"
+	"sallyport/internal/plugins/openidconnect/config"
+	"sallyport/internal/secret"
+	"sallyport/internal/session"
+)
+
+// userInfoClaim is the name under which a session keeps the whole user info
+// document; no claim path has it.
+const userInfoClaim = "\x00userinfo"
+
+// pathSeparator joins the steps of a claim path into a name.
+const pathSeparator = "\x1f"
+
+// entry is what a session remembers of a login.
+func (h *handler) entry(client *config.Client, g *grant) session.Entry {
+	id := g.idToken.Claims
+	e := session.Entry{
+		Realm: h.sessionRealm(client), Subject: id.Subject(), Method: string(config.MethodAuthorizationCode),
+		AccessToken: g.tokens.AccessToken, RefreshToken: g.tokens.RefreshToken, IDToken: g.tokens.IDToken,
+		TokenType: g.tokens.TokenType, Scope: g.tokens.Scope,
+		Expiry: g.tokens.ExpiresAt(h.Now(), h.config.Cache.TTL),
+	}
+	e.SID, _ = id.Text("sid")
+	e.ACR, _ = id.Text("acr")
+	e.AuthTime, _ = id.Time("auth_time")
+	if g.userInfo != nil {
+		e.Claims = append(e.Claims, session.Claim{Name: userInfoClaim, Value: string(g.userInfo.Raw())})
+	}
+	h.keepClaims(&e)
+	return e
+}
+
+// keepClaims resolves the claims that headers need and stores them ready for
+// use, so that no request parses a token. A claim that is absent is stored
+// without a value.
+func (h *handler) keepClaims(e *session.Entry) {
+	kept := e.Claims[:0:0]
+	for _, c := range e.Claims {
+		if c.Name == userInfoClaim {
+			kept = append(kept, c)
+		}
+	}
+	if len(h.config.Header.Claims) > 0 {
+		sources := claimSources(e)
+		for _, c := range h.config.Header.Claims {
+			kept = append(kept, session.Claim{Name: strings.Join(c.Path, pathSeparator), Value: lookup(sources, c.Path)})
+		}
+	}
+	e.Claims = kept
+}
+
+// claimSources are what claims are taken from, in this order: access token, ID
+// token, user info (openid-connect.md section 13.1).
+func claimSources(e *session.Entry) []*oidc.Claims {
+	var sources []*oidc.Claims
+	for _, token := range []secret.String{e.AccessToken, e.IDToken} {
+		if claims, err := oidc.UnverifiedClaims(token); err == nil {
+			sources = append(sources, claims)
+		}
+	}
+	for _, c := range e.Claims {
+		if c.Name == userInfoClaim {
+			if claims, err := oidc.ParseClaims([]byte(c.Value)); err == nil {
+				sources = append(sources, claims)
+			}
+		}
+	}
+	return sources
+}
+
+// lookup gives the header value of a claim: text as it is, objects and arrays
+// as base64 of their JSON, nothing for an absent one.
+func lookup(sources []*oidc.Claims, path []string) string {
+	for _, claims := range sources {
+		value, ok := claims.Lookup(path...)
+		if !ok {
+			continue
+		}
+		if text, ok := claims.Text(path...); ok {
+			return text
+		}
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			return ""
+		}
+		return base64.StdEncoding.EncodeToString(encoded)
+	}
+	return ""
+}
+
+// claimValue is the value of a claim header for a session. A session from
+// before the header was configured has not stored it: then it is resolved from
+// the tokens.
+func claimValue(e *session.Entry, path []string) string {
+	name := strings.Join(path, pathSeparator)
+	for _, c := range e.Claims {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return lookup(claimSources(e), path)
+}
+
+// expired tells whether the access token must not be used any more. One that
+// can be refreshed is given up leeway early; one that cannot, leeway late.
+func (h *handler) expired(e *session.Entry) bool {
+	if e.Expiry.IsZero() {
+		return false
+	}
+	leeway := h.config.Verification.Leeway
+	if h.refreshable(e) {
+		leeway = -leeway
+	}
+	return !h.Now().Before(e.Expiry.Add(leeway))
+}
+
+// usable tells whether the access token is still valid by itself.
+func usable(e *session.Entry, now time.Time, leeway time.Duration) bool {
+	return e.Expiry.IsZero() || now.Before(e.Expiry.Add(leeway))
+}
+
+func (h *handler) refreshable(e *session.Entry) bool {
+	return h.config.Session.Refresh && !e.RefreshToken.Empty()
+}
+
+// wantsUserInfo tells whether anything needs the user info document.
+func (h *handler) wantsUserInfo() bool {
+	return h.config.UserInfo.Search || h.config.Header.UserInfo.Name != ""
+}
+
+func (h *handler) userInfo(ctx context.Context, token secret.String, subject string) (*oidc.Claims, error) {
+	return h.provider.UserInfo(ctx, oidc.UserInfoRequest{
+		AccessToken: token, Subject: subject, Query: h.config.UserInfo.Query, Header: h.config.UserInfo.Header,
+	})
+}

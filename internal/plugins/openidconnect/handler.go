@@ -1,0 +1,256 @@
+package openidconnect
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"time"
+
+	"sallyport/internal/flow"
+	"sallyport/internal/message"
+	"sallyport/internal/oidc"
+	"sallyport/internal/plugin"
+	"sallyport/internal/plugins/openidconnect/config"
+	"sallyport/internal/secret"
+	"sallyport/internal/session"
+)
+
+// Name is Kong's name of the plugin.
+const Name = "openid-connect"
+
+// priority is part of Kong's contract.
+const priority = 1050
+
+// Deps are what the plugin needs from the program.
+type Deps struct {
+	// Version is shown by GET / of the Admin API.
+	Version string
+	Logger  *slog.Logger
+	// Events receives the steps of every flow.
+	Events flow.Sink
+	// OpenStore opens a session store on a server. It does no I/O.
+	OpenStore func(config.StoreConfig) (Store, error)
+	// Resolve turns {vault://…} references into values; nil means the
+	// environment of the process.
+	Resolve func(reference string) (string, error)
+	// Now and Rand are the clock and crypto/rand unless set.
+	Now  func() time.Time
+	Rand io.Reader
+}
+
+// Store is a session store that can be closed when nothing uses it any more.
+type Store interface {
+	session.Store
+	Close()
+}
+
+// family is what all instances of the plugin share.
+type family struct {
+	Deps
+	providers pool[*oidc.Provider]
+	stores    pool[Store]
+	secrets   generatedSecrets
+	flights   session.Flights
+}
+
+// Definition introduces the plugin. What it pools belongs to the returned
+// value: call it once for a program.
+func Definition(d Deps) plugin.Definition {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	f := &family{Deps: d}
+	f.providers.close = func(p *oidc.Provider) { p.Close() }
+	f.stores.close = func(s Store) { s.Close() }
+	f.secrets.logger, f.secrets.random = d.Logger, d.Rand
+	return plugin.Definition{
+		Name:       Name,
+		Priority:   priority,
+		Version:    d.Version,
+		Config:     config.Record,
+		NoConsumer: true,
+		Prepare:    config.Prepare,
+		New:        func(i plugin.Instance) (plugin.Handler, error) { return f.compile(i) },
+		Admin:      f.adminPaths(),
+	}
+}
+
+// handler is one compiled instance. It is immutable and serves many requests
+// at once.
+type handler struct {
+	*family
+	id       string
+	config   *config.Config
+	keys     *secret.Keyring
+	provider *oidc.Provider
+	sessions *session.Manager
+	browser  *session.KeyCookie
+	// realm is the hash by which a login state knows that it comes from here.
+	realm [realmHashSize]byte
+	// scope is where the session cookie goes.
+	scope cookieScope
+	// managed are the upstream headers that only we set.
+	managed []string
+	// dropped are the names of all our cookies, own the same with the setting
+	// that renames each.
+	dropped  []string
+	own      []message.OwnCookie
+	bindIP   bool
+	releases []func()
+}
+
+// errNoIssuer is the state of an instance whose issuer is a reference that
+// does not resolve: it refuses every request.
+var errNoIssuer = errors.New("openid-connect: config.issuer is empty: its reference does not resolve")
+
+func (f *family) compile(i plugin.Instance) (_ *handler, err error) {
+	c, err := config.New(i.Config, f.Resolve)
+	if err != nil {
+		return nil, err
+	}
+	log := f.Logger.With("plugin", Name, "plugin_id", i.ID)
+	for _, w := range c.Warnings {
+		log.Warn("configuration", "warning", w)
+	}
+	if len(c.Method.Dropped) > 0 {
+		log.Info("auth_methods: members that are not recognised here are ignored", "ignored", c.Method.Dropped)
+	}
+	h := &handler{family: f, id: i.ID, config: c}
+	defer func() {
+		if err != nil {
+			h.Close()
+		}
+	}()
+	if err := h.openPools(); err != nil {
+		return nil, err
+	}
+	if err := h.openSessions(); err != nil {
+		return nil, err
+	}
+	h.managed = managedHeaders(c)
+	h.scope = cookieScope{
+		Domain: c.Session.Cookie.Domain, Path: c.Session.Cookie.Path,
+		Secure: c.Session.Cookie.Obstacle(false) != nil,
+	}
+	h.ownCookies()
+	return h, nil
+}
+
+func (h *handler) openPools() error {
+	c := h.config
+	if c.Issuer.Issuer != "" {
+		options := c.Provider()
+		options.Now = h.Now
+		provider, release, err := h.providers.acquire(options.Key(), func() (*oidc.Provider, error) {
+			return oidc.NewProvider(options)
+		})
+		if err != nil {
+			return fmt.Errorf("config.issuer: %w", err)
+		}
+		h.provider, h.releases = provider, append(h.releases, release)
+	}
+	text := c.Session.Secret
+	if text.Empty() {
+		var err error
+		if text, err = h.secrets.secret(c.Issuer.Issuer); err != nil {
+			return err
+		}
+	}
+	keys, err := secret.NewKeyring(text)
+	h.keys = keys
+	return err
+}
+
+func (h *handler) openSessions() error {
+	c := h.config
+	options := session.Options{
+		Cookie: c.Session.Cookie, Keyring: h.keys, Audience: c.Session.Audience,
+		Idling: c.Session.Idling, Rolling: c.Session.Rolling, Absolute: c.Session.Absolute,
+		EnforceSameSubject: c.Session.SameSubject, RefreshLimit: 2 * c.HTTP.Timeout,
+		Flights: &h.flights, Now: h.Now, Rand: h.Rand,
+	}
+	for _, b := range c.Session.Bind {
+		switch b {
+		case "ip":
+			options.BindIP, h.bindIP = true, true
+		case "scheme":
+			options.BindScheme = true
+		case "user-agent":
+			options.BindUserAgent = true
+		}
+	}
+	for i := range c.Clients {
+		options.Realms = append(options.Realms, h.sessionRealm(&c.Clients[i]))
+	}
+	if len(options.Realms) == 0 {
+		options.Realms = []session.Realm{{Issuer: c.Issuer.Issuer, Policy: c.Policy()}}
+	}
+	if c.Store.Storage != config.StorageCookie {
+		store, release, err := h.stores.acquire(storeKey(c.Store), func() (Store, error) { return h.OpenStore(c.Store) })
+		if err != nil {
+			return fmt.Errorf("config.session_storage: %w", err)
+		}
+		options.Store, h.releases = store, append(h.releases, release)
+	}
+	var err error
+	if h.sessions, err = session.New(options); err != nil {
+		return fmt.Errorf("config.session_cookie_name: %w", err)
+	}
+	h.browser, err = session.NewKeyCookie(session.KeyOptions{
+		Cookie: c.Callback.Cookie, Keyring: h.keys, Lifetime: c.Callback.Lifetime, Now: h.Now, Rand: h.Rand,
+	})
+	if err != nil {
+		return fmt.Errorf("config.authorization_cookie_name: %w", err)
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", c.Issuer.Issuer, c.Policy(), c.Session.Audience, c.Session.Cookie.Name))
+	copy(h.realm[:], sum[:])
+	return nil
+}
+
+// sessionRealm is under what a session of client is obtained here (C5).
+func (h *handler) sessionRealm(client *config.Client) session.Realm {
+	return session.Realm{Issuer: h.config.Issuer.Issuer, ClientID: client.ID, Policy: h.config.Policy()}
+}
+
+// storeKey names a store by all settings that shape it; the password goes in
+// as a hash.
+func storeKey(s config.StoreConfig) string {
+	if s.Storage != config.StorageRedis {
+		return string(s.Storage)
+	}
+	r := s.Redis
+	sum := sha256.Sum256([]byte(r.Password.Reveal()))
+	return fmt.Sprintf("%s %q %d %q %q %x %d %t %t %q %q %s %s %s", s.Storage, r.Host, r.Port, r.Socket, r.Username, sum,
+		r.Database, r.TLS, r.Verify, r.ServerName, r.Prefix, r.ConnectTimeout, r.SendTimeout, r.ReadTimeout)
+}
+
+// Close implements plugin.Closer: it gives back what is pooled.
+func (h *handler) Close() {
+	for _, release := range h.releases {
+		release()
+	}
+	h.releases = nil
+}
+
+// issuerHost names the issuer in a WWW-Authenticate challenge.
+func (h *handler) issuerHost() string {
+	u, err := url.Parse(h.config.Issuer.Issuer)
+	if err != nil || u.Host == "" {
+		return "sallyport"
+	}
+	return u.Host
+}
+
+// challenge is the value of WWW-Authenticate (RFC 6750 section 3); code may be
+// empty.
+func (h *handler) challenge(code string) string {
+	text := "Bearer realm=" + strconv.Quote(h.issuerHost())
+	if code != "" && h.config.Error.ExposeCode {
+		text += ", error=" + strconv.Quote(code)
+	}
+	return text
+}

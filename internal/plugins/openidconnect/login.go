@@ -1,0 +1,219 @@
+package openidconnect
+
+import (
+	"crypto/rand"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"sallyport/internal/flow"
+	"sallyport/internal/oidc"
+	"sallyport/internal/plugins/openidconnect/config"
+)
+
+// loginStart says how a login begins.
+type loginStart struct {
+	reason reason
+	// target is where the user agent wanted to go: an absolute URL.
+	target string
+	// restarts counts logins that were started again by themselves.
+	restarts byte
+	// client is nil for the one that the request chooses.
+	client *config.Client
+}
+
+// login sends the user agent to the IdP with an authorization request.
+func (h *handler) login(w http.ResponseWriter, v *visit, s loginStart) error {
+	client := s.client
+	if client == nil {
+		client = h.chooseClient(v)
+	}
+	if client == nil {
+		return v.unexpected("no client is configured: config.client_id is empty", nil)
+	}
+	st := &loginState{
+		Reason: s.reason, Restarts: s.restarts, Started: h.Now(), Realm: h.realm,
+		RedirectURI: h.redirectURI(v, client), Target: s.target, ClientID: client.ID,
+	}
+	if _, err := io.ReadFull(h.random(), st.Flow[:]); err != nil {
+		return v.unexpected("flow id", err)
+	}
+	v.q.FlowID = st.FlowID()
+	if err := h.feasible(v, st); err != nil {
+		v.emit(flow.Event{Kind: flow.Login, Step: "cookies and target", Verdict: flow.Refused, Err: err})
+		return v.refuse(outcome{
+			status: http.StatusInternalServerError, cause: err.Error(), err: err, client: client,
+			title: "Signing in cannot work here",
+			text:  "The browser would not get the cookies of this login where it needs them: " + err.Error() + ".",
+		})
+	}
+	start := h.Now()
+	md, err := h.provider.Metadata(v.ctx)
+	if err != nil {
+		return v.providerFailed(flow.Login, "discovery", err, client)
+	}
+	v.step(flow.Login, "discovery", "OpenID Connect Discovery 4", start, nil)
+	location, err := h.authorizationRequest(v, st, md, client)
+	if err != nil {
+		return v.providerFailed(flow.Login, "authorization request", err, client)
+	}
+	v.step(flow.Login, "authorization request", "OpenID Connect Core 3.1.2.1", start, nil)
+	redirect(w, v.q.HTTP, location)
+	return nil
+}
+
+// feasible checks that the cookies of a login can exist and reach their place
+// (decision 15, C8).
+func (h *handler) feasible(v *visit, st *loginState) error {
+	if err := h.config.Session.Cookie.Obstacle(v.Secure); err != nil {
+		return err
+	}
+	if err := h.config.Callback.Cookie.Obstacle(v.Secure); err != nil {
+		return err
+	}
+	return checkTarget(st.Target, st.RedirectURI, h.scope)
+}
+
+func (h *handler) authorizationRequest(v *visit, st *loginState, md *oidc.Metadata, client *config.Client) (string, error) {
+	browser, lines, err := h.browser.Issue(v.Visit)
+	if err != nil {
+		return "", err
+	}
+	key := browser.Key()
+	st.Key = keyHash(key[:])
+	target, err := h.placeTarget(v, st)
+	if err != nil {
+		return "", err
+	}
+	state, err := st.seal(h.keys, h.random())
+	if err != nil {
+		return "", err
+	}
+	a := &h.config.Authorization
+	request := oidc.AuthorizationRequest{
+		ClientID: client.ID, RedirectURI: st.RedirectURI, ResponseMode: string(a.ResponseMode), Scopes: a.Scopes,
+		State: state, Nonce: st.nonce(h.keys, key[:]), MaxAge: a.MaxAge, Audience: a.Audience,
+		Fixed: a.Fixed, FromUserAgent: passedArguments(v.q.Canonical.RawQuery, a.ClientArguments),
+	}
+	use, onlyPlain := oidc.UsePKCE(a.PKCE, md)
+	if use {
+		request.CodeChallenge = oidc.S256Challenge(st.verifier(h.keys, key[:]))
+	}
+	if onlyPlain {
+		h.Logger.WarnContext(v.ctx, "the identity provider offers no code challenge method but plain: none is sent", "plugin_id", h.id)
+	}
+	location, err := request.URL(md)
+	if err != nil {
+		return "", err
+	}
+	v.cookies(lines)
+	v.cookies(target)
+	return location, nil
+}
+
+// placeTarget puts the target into the state or, where it is too long, into a
+// companion cookie of the redirect URI's path; beyond that it is cut to its
+// path.
+func (h *handler) placeTarget(v *visit, st *loginState) ([]string, error) {
+	full := st.Target
+	if len(full) <= stateRoom(st) {
+		return nil, nil
+	}
+	st.Target = withoutQuery(full)
+	if len(st.Target) > stateRoom(st) {
+		st.Target = v.q.Canonical.Origin() + "/"
+	}
+	value, ok, err := sealTarget(h.keys, h.random(), st.Flow, full)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		st.Place = targetCut
+		return nil, nil
+	}
+	st.Place = targetInCookie
+	return []string{h.targetCookie(value, st.RedirectURI, v.Secure)}, nil
+}
+
+// targetCookieName is the name of the companion cookie.
+func (h *handler) targetCookieName() string { return h.config.Callback.Cookie.Name + "_target" }
+
+// targetCookie is the Set-Cookie line of the companion cookie; an empty value
+// removes it.
+func (h *handler) targetCookie(value, redirectURI string, secure bool) string {
+	path := "/"
+	if u, err := url.Parse(redirectURI); err == nil && u.EscapedPath() != "" && !strings.ContainsAny(u.EscapedPath(), ";,") {
+		path = u.EscapedPath()
+	}
+	c := h.config.Callback.Cookie
+	line := http.Cookie{
+		Name: h.targetCookieName(), Value: value, Path: path, HttpOnly: true,
+		Secure: secure, MaxAge: int(h.config.Callback.Lifetime.Seconds()),
+	}
+	if c.SameSite == "None" {
+		line.SameSite = http.SameSiteNoneMode
+	}
+	if value == "" {
+		line.MaxAge = -1
+	}
+	return line.String()
+}
+
+// redirectURI is the configured one of the client, else the URL of the request
+// without its query, its path as received (decision 7).
+func (h *handler) redirectURI(v *visit, client *config.Client) string {
+	if !client.Redirect.IsZero() {
+		return client.Redirect.Text
+	}
+	return v.q.Canonical.Origin() + v.q.Canonical.RawPath
+}
+
+// targetOf is where the user agent wants to go, as it will be redirected.
+func (h *handler) targetOf(v *visit) string {
+	if h.config.Authorization.PreserveQuery {
+		return v.q.Canonical.URL()
+	}
+	return v.q.Canonical.Origin() + v.q.Canonical.RawPath
+}
+
+// chooseClient picks the client that the request asks for in header or query
+// (openid-connect.md section 5); nil when none is configured.
+func (h *handler) chooseClient(v *visit) *config.Client {
+	if len(h.config.Clients) < 2 {
+		return h.config.ChooseClient("")
+	}
+	name := h.config.Client.Argument
+	dashed := strings.ReplaceAll(name, "_", "-")
+	for _, header := range []string{"X-" + dashed, dashed} {
+		if asked := v.q.HTTP.Header.Get(header); asked != "" {
+			return h.config.ChooseClient(asked)
+		}
+	}
+	return h.config.ChooseClient(passedArguments(v.q.Canonical.RawQuery, []string{name}).Get(name))
+}
+
+// maxPassedArgument bounds a query argument that is passed on to the IdP.
+const maxPassedArgument = 1024
+
+// passedArguments takes the named arguments from a query.
+func passedArguments(rawQuery string, names []string) url.Values {
+	if len(names) == 0 || rawQuery == "" {
+		return nil
+	}
+	all, _ := url.ParseQuery(rawQuery) // what cannot be decoded is left out
+	out := url.Values{}
+	for _, name := range names {
+		if value := all.Get(name); value != "" && len(value) <= maxPassedArgument {
+			out.Set(name, value)
+		}
+	}
+	return out
+}
+
+func (h *handler) random() io.Reader {
+	if h.Rand != nil {
+		return h.Rand
+	}
+	return rand.Reader
+}

@@ -1,0 +1,95 @@
+package openidconnect
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"sallyport/internal/flow"
+	"sallyport/internal/oidc"
+)
+
+// isLogout tells whether a request asks for a logout: by its method together
+// with the end of its path, a query argument, or a form argument.
+func (h *handler) isLogout(v *visit) (bool, error) {
+	l := &h.config.Logout
+	if !slices.Contains(l.Methods, v.q.HTTP.Method) {
+		return false, nil
+	}
+	c := &v.q.Canonical
+	if l.Suffix != "" {
+		path := c.Path
+		if c.ForwardedPath != "" {
+			path = c.ForwardedPath
+		}
+		if strings.HasSuffix(path, l.Suffix) {
+			return true, nil
+		}
+	}
+	if l.QueryArgument != "" && c.RawQuery != "" {
+		values, _ := url.ParseQuery(c.RawQuery) // what cannot be decoded triggers nothing
+		if values.Has(l.QueryArgument) {
+			return true, nil
+		}
+	}
+	if l.PostArgument == "" || v.q.HTTP.Method != http.MethodPost {
+		return false, nil
+	}
+	form, _, err := v.q.PeekForm()
+	if err != nil {
+		return false, err
+	}
+	_, has := form.Get(l.PostArgument)
+	return has, nil
+}
+
+// logout ends the session here, then sends the user agent to the IdP's end
+// session endpoint (OpenID Connect RP-Initiated Logout 1.0), or to
+// logout_redirect_uri where the IdP has none. It is never proxied.
+func (h *handler) logout(w http.ResponseWriter, v *visit) error {
+	client := h.config.ChooseClient("")
+	request := oidc.EndSession{}
+	s, err := v.load()
+	if err != nil {
+		return err
+	}
+	if s != nil {
+		e := s.Entry()
+		request.IDTokenHint = e.IDToken
+		if own, ok := h.config.ClientByID(e.Realm.ClientID); ok {
+			client = own
+		}
+	}
+	start := h.Now()
+	lines, err := h.sessions.End(v.ctx, v.Visit)
+	v.step(flow.Logout, "end session", "", start, err)
+	if err != nil {
+		return v.storeDown("end session", err)
+	}
+	v.cookies(lines)
+	if client != nil {
+		request.ClientID, request.PostLogoutRedirectURI = client.ID, client.AfterLogout.Text
+	}
+	md, err := h.provider.Metadata(v.ctx)
+	if err != nil {
+		md = h.provider.Known() // the session is gone in any case
+		v.step(flow.Logout, "discovery", "", start, err)
+	}
+	location, err := oidc.EndSessionURL(md, request)
+	switch {
+	case err == nil:
+		v.step(flow.Logout, "logout request", "OpenID Connect RP-Initiated Logout 2", start, nil)
+	case request.PostLogoutRedirectURI != "":
+		location = request.PostLogoutRedirectURI
+	default:
+		head := w.Header()
+		head.Set("Content-Type", "application/json; charset=utf-8")
+		head.Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusOK)
+		_, err := w.Write([]byte(`{"message":"Signed out"}`))
+		return err
+	}
+	redirect(w, v.q.HTTP, location)
+	return nil
+}

@@ -1,0 +1,130 @@
+package openidconnect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"sallyport/internal/flow"
+	"sallyport/internal/oidc"
+	"sallyport/internal/session"
+)
+
+// resume returns the session of a request, its tokens fit for use and its
+// timeouts prolonged; nil without one, which asks for a login.
+func (h *handler) resume(v *visit) (*session.Session, error) {
+	s, err := v.load()
+	if err != nil || s == nil {
+		return nil, err
+	}
+	if e := s.Entry(); h.expired(&e) {
+		if !h.refreshable(&e) {
+			v.emit(flow.Event{Kind: flow.Session, Step: "access token expired, no refresh token", Verdict: flow.Refused})
+			return nil, nil
+		}
+		if s, err = h.refresh(v, s); err != nil || s == nil {
+			return nil, err
+		}
+	}
+	kept, lines, err := h.sessions.Keep(v.ctx, v.Visit, s)
+	switch {
+	case errors.Is(err, session.ErrNone):
+		return nil, nil // ended meanwhile
+	case err != nil:
+		return nil, v.storeDown("keep session", err)
+	}
+	v.cookies(lines)
+	return kept, nil
+}
+
+// refresh gets new tokens for a session, once however many requests ask. The
+// result is nil when the session has ended.
+func (h *handler) refresh(v *visit, s *session.Session) (*session.Session, error) {
+	start := h.Now()
+	fresh, lines, err := h.sessions.Refresh(v.ctx, v.Visit, s, h.redeemRefresh)
+	v.step(flow.Refresh, "token request", "OpenID Connect Core 12", start, err)
+	if err == nil {
+		v.cookies(lines)
+		if e := fresh.Entry(); !usable(&e, h.Now(), h.config.Verification.Leeway) {
+			return nil, v.unexpected("refreshed access token has expired already", nil)
+		}
+		return fresh, nil
+	}
+	var oauth *oidc.OAuthError
+	switch {
+	case errors.Is(err, session.ErrNone):
+		return nil, nil
+	case errors.Is(err, session.ErrUnavailable):
+		return nil, v.storeDown("refresh session", err)
+	case errors.Is(err, oidc.ErrIDToken), errors.Is(err, oidc.ErrUserInfoSubject),
+		errors.As(err, &oauth) && oauth.Code == "invalid_grant":
+		return nil, h.endRefused(v)
+	}
+	if e := s.Entry(); usable(&e, h.Now(), h.config.Verification.Leeway) {
+		return s, nil // the old token still serves
+	}
+	o := outcome{status: http.StatusServiceUnavailable, cause: "access token expired and cannot be refreshed now", err: err}
+	if oauth != nil {
+		o.status, o.cause = http.StatusInternalServerError, "token endpoint answered "+oauth.Code+" to a refresh"
+	}
+	return nil, v.refuse(o)
+}
+
+// endRefused ends a session whose refresh the IdP refused for good, or answered
+// with somebody else's token.
+func (h *handler) endRefused(v *visit) error {
+	lines, err := h.sessions.End(v.ctx, v.Visit)
+	if err != nil {
+		return v.storeDown("end session", err)
+	}
+	v.cookies(lines)
+	v.session = nil
+	return nil
+}
+
+// redeemRefresh is the one token request of a refresh (OpenID Connect Core
+// section 12). It runs under a context of its own and may serve many requests.
+func (h *handler) redeemRefresh(ctx context.Context, current *session.Session) (session.Entry, error) {
+	e := current.Entry()
+	client, ok := h.config.ClientByID(e.Realm.ClientID)
+	if !ok {
+		return session.Entry{}, fmt.Errorf("openid-connect: client %q is not configured any more", e.Realm.ClientID)
+	}
+	tokens, err := h.provider.Refresh(ctx, client.Client, oidc.RefreshGrant{Token: e.RefreshToken}, h.config.TokenExtra())
+	if err != nil {
+		return session.Entry{}, err
+	}
+	if !tokens.IDToken.Empty() {
+		check := h.idTokenCheck(client, tokens)
+		check.Previous = &oidc.PreviousIDToken{Subject: e.Subject}
+		if previous, err := oidc.UnverifiedClaims(e.IDToken); err == nil {
+			check.Previous.Issuer = previous.Issuer()
+		}
+		id, err := h.provider.VerifyIDToken(ctx, tokens.IDToken, check)
+		if err != nil {
+			return session.Entry{}, err
+		}
+		e.IDToken = tokens.IDToken
+		if sid, ok := id.Claims.Text("sid"); ok {
+			e.SID = sid
+		}
+	}
+	e.AccessToken, e.TokenType = tokens.AccessToken, tokens.TokenType
+	if !tokens.RefreshToken.Empty() {
+		e.RefreshToken = tokens.RefreshToken
+	}
+	if tokens.Scope != "" {
+		e.Scope = tokens.Scope
+	}
+	e.Expiry = tokens.ExpiresAt(h.Now(), h.config.Cache.TTL)
+	if h.wantsUserInfo() {
+		info, err := h.userInfo(ctx, e.AccessToken, e.Subject)
+		if err != nil {
+			return session.Entry{}, err
+		}
+		e.Claims = []session.Claim{{Name: userInfoClaim, Value: string(info.Raw())}}
+	}
+	h.keepClaims(&e)
+	return e, nil
+}

@@ -1,0 +1,98 @@
+package openidconnect
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestCheckTarget(t *testing.T) {
+	t.Parallel()
+	const redirect = "http://service.test:8000/cb"
+	tests := []struct {
+		name, target string
+		scope        cookieScope
+		want         bool
+	}{
+		{"same host", "http://service.test:8000/?hello=world", cookieScope{}, true},
+		{"same host, other port: cookies ignore ports", "http://service.test/x", cookieScope{}, true},
+		{"path that looks like a host stays a path of ours", "http://service.test:8000//evil.test/x", cookieScope{}, true},
+		{"encoded slashes stay a path of ours", "http://service.test/%2F%2Fevil.test", cookieScope{}, true},
+		{"doubly encoded", "http://service.test/%252F%255Cevil.test", cookieScope{}, true},
+		{"another host", "http://evil.test/", cookieScope{}, false},
+		{"host that ends alike", "http://evilservice.test/", cookieScope{}, false},
+		{"host that begins alike", "http://service.test.evil.test/", cookieScope{}, false},
+		{"userinfo", "http://service.test@evil.test/", cookieScope{}, false},
+		{"userinfo of our host", "http://a:b@service.test/", cookieScope{}, false},
+		{"scheme-relative", "//service.test/", cookieScope{}, false},
+		{"three slashes", "///service.test/", cookieScope{}, false},
+		{"backslash", `http://service.test/\evil.test`, cookieScope{}, false},
+		{"backslash before the host", `http:\\service.test/`, cookieScope{}, false},
+		{"backslash in the host", `http://evil.test\@service.test/`, cookieScope{}, false},
+		{"tab", "http://service.test/\t/evil.test", cookieScope{}, false},
+		{"line break", "http://service.test/\r\nSet-Cookie: a=b", cookieScope{}, false},
+		{"blank", "http://service.test/ x", cookieScope{}, false},
+		{"javascript", "javascript:alert(1)", cookieScope{}, false},
+		{"data", "data:text/html,x", cookieScope{}, false},
+		{"fragment", "http://service.test/#x", cookieScope{}, false},
+		{"relative", "/x", cookieScope{}, false},
+		{"empty", "", cookieScope{}, false},
+		{"within the cookie's domain", "http://service.test/", cookieScope{Domain: ".service.test"}, true},
+		{"subdomain within the cookie's domain", "http://a.service.test/", cookieScope{Domain: "service.test"}, true},
+		{"outside the cookie's domain", "http://other.test/", cookieScope{Domain: "service.test"}, false},
+		{"redirect URI outside the cookie's domain", "http://a.other.test/", cookieScope{Domain: "other.test"}, false},
+		{"within the cookie's path", "http://service.test/app/x", cookieScope{Path: "/app"}, true},
+		{"outside the cookie's path", "http://service.test/other", cookieScope{Path: "/app"}, false},
+		{"path that begins alike", "http://service.test/apple", cookieScope{Path: "/app"}, false},
+		{"secure cookie over https", "https://service.test/", cookieScope{Secure: true}, true},
+		{"secure cookie over http", "http://service.test/", cookieScope{Secure: true}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			err := checkTarget(tt.target, redirect, tt.scope)
+			if (err == nil) != tt.want {
+				t.Fatalf("got %v", err)
+			}
+			if err != nil && !errors.Is(err, errTarget) {
+				t.Fatalf("%v is not a target error", err)
+			}
+		})
+	}
+}
+
+func FuzzCheckTarget(f *testing.F) {
+	for _, s := range []string{
+		"http://service.test/", "//evil", `/\evil`, "http://service.test@evil/", "http://service.test:80/%2f", "http://[::1]/",
+		"http://service.test\x00.evil/", "http://SERVICE.test/", "http://service.test:x/", "http:/service.test/",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, target string) {
+		if checkTarget(target, "http://service.test/", cookieScope{}) != nil {
+			return
+		}
+		// What a browser makes of an accepted value: after scheme and two
+		// slashes the authority ends at the first slash, question mark or
+		// backslash; the host follows the last at-sign.
+		rest, ok := strings.CutPrefix(strings.ToLower(target), "http://")
+		if !ok {
+			rest, ok = strings.CutPrefix(strings.ToLower(target), "https://")
+		}
+		if !ok {
+			t.Fatalf("accepted %q without a scheme", target)
+		}
+		authority := rest
+		if i := strings.IndexAny(rest, `/?\#`); i >= 0 {
+			authority = rest[:i]
+		}
+		if i := strings.LastIndexByte(authority, '@'); i >= 0 {
+			t.Fatalf("accepted user information: %q", target)
+		}
+		host, _, _ := strings.Cut(authority, ":")
+		if h, err := url.PathUnescape(host); err != nil || h != "service.test" {
+			t.Fatalf("accepted host %q in %q", host, target)
+		}
+	})
+}

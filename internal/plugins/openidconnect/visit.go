@@ -1,0 +1,122 @@
+package openidconnect
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"sallyport/internal/flow"
+	"sallyport/internal/plugin"
+	"sallyport/internal/plugins/openidconnect/config"
+	"sallyport/internal/session"
+)
+
+// visit is one request on its way through the plugin.
+type visit struct {
+	h *handler
+	q *plugin.Request
+	session.Visit
+	ctx context.Context //nolint:containedctx // the visit is the request's own
+
+	// session and err are what load found; loaded says that it was asked.
+	session *session.Session
+	err     error
+	loaded  bool
+}
+
+func (h *handler) arrive(q *plugin.Request) *visit {
+	c := &q.Canonical
+	v := &visit{h: h, q: q, ctx: q.HTTP.Context(), Visit: session.Visit{
+		Cookie: q.HTTP.Header["Cookie"], Secure: c.Scheme == "https", Host: c.ForwardedHost,
+		Scheme: c.Scheme, UserAgent: q.HTTP.UserAgent(),
+	}}
+	if h.bindIP {
+		v.IP = c.Client.String()
+	}
+	return v
+}
+
+// load returns the session of the request, nil without one. The error is a 503:
+// the store could not be asked, and nothing is known.
+func (v *visit) load() (*session.Session, error) {
+	if v.loaded {
+		return v.session, v.err
+	}
+	v.loaded = true
+	if !v.h.config.Method.Has(config.MethodSession) {
+		return nil, nil
+	}
+	s, err := v.h.sessions.Load(v.ctx, v.Visit)
+	var none *session.NoSession
+	switch {
+	case errors.As(err, &none):
+		v.cookies(none.Cookies)
+		if none.Reason != session.ReasonNoCookie {
+			v.emit(flow.Event{Kind: flow.Session, Step: "session cookie", Verdict: flow.Refused, Found: string(none.Reason)})
+		}
+	case err != nil:
+		v.err = v.storeDown("load session", err)
+	default:
+		v.session = s
+	}
+	return v.session, v.err
+}
+
+// good returns the session if the plugin accepts it without a login (decision
+// 10): loaded, and with an access token that is valid or can be refreshed.
+func (v *visit) good() (*session.Session, error) {
+	s, err := v.load()
+	if err != nil || s == nil {
+		return nil, err
+	}
+	e := s.Entry()
+	if v.h.expired(&e) && !v.h.refreshable(&e) {
+		return nil, nil
+	}
+	return s, nil
+}
+
+// cookies adds Set-Cookie lines to the final response.
+func (v *visit) cookies(lines []string) {
+	for _, line := range lines {
+		v.q.Response.Add("Set-Cookie", line)
+	}
+}
+
+// emit reports a step of a flow.
+func (v *visit) emit(e flow.Event) {
+	e.Flow, e.Plugin = v.q.FlowID, v.h.id
+	if v.q.Route != nil {
+		e.Route = v.q.Route.ID
+	}
+	v.h.Events.Emit(v.ctx, e)
+}
+
+// step reports a step that took place, passed or failed by err.
+func (v *visit) step(kind flow.Kind, step, clause string, start time.Time, err error) {
+	e := flow.Event{Kind: kind, Step: step, Clause: clause, Verdict: flow.Passed, Err: err, Duration: v.h.Now().Sub(start)}
+	if err != nil {
+		e.Verdict = flow.Failed
+	}
+	v.emit(e)
+}
+
+// mayRedirect tells whether a redirect to the IdP makes sense: a script, an
+// embedded resource or a WebSocket handshake cannot log anybody in, and gets a
+// 401 that it can read. Without such a mark the answer is a redirect, as Kong's.
+func mayRedirect(r *http.Request) bool {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && !strings.EqualFold(mode, "navigate") {
+		return false
+	}
+	return !strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest") && r.Header.Get("Upgrade") == ""
+}
+
+// topLevel tells whether the request is a person's browser on its way in its
+// own window: only then a login may start again by itself.
+func topLevel(r *http.Request) bool {
+	dest := r.Header.Get("Sec-Fetch-Dest")
+	return mayRedirect(r) && (dest == "" || strings.EqualFold(dest, "document")) &&
+		strings.Contains(r.Header.Get("Accept"), "text/html")
+}

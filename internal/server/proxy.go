@@ -1,0 +1,105 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"sallyport/internal/httperror"
+	"sallyport/internal/message"
+	"sallyport/internal/plugin"
+)
+
+// New returns the server of the proxy. It binds nothing yet.
+func New(o ProxyOptions) (*Server, error) {
+	if err := o.defaults(); err != nil {
+		return nil, err
+	}
+	if o.ServerToken == "" {
+		o.ServerToken = "sallyport"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Server{opts: o.Common}
+	ids := newRequestIDs(o.Rand)
+	s.handler = func(port int) http.Handler {
+		p := &proxy{opts: o, work: &s.work, ids: ids}
+		p.opts.Message.ListenPort = port
+		return p
+	}
+	return s, nil
+}
+
+// proxy is the outermost handler of one listener.
+type proxy struct {
+	opts ProxyOptions
+	work *inFlight
+	ids  *requestIDs
+}
+
+// ServeHTTP implements http.Handler.
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.work.begin()
+	defer p.work.end()
+	q := &plugin.Request{HTTP: r, Start: p.opts.Now()}
+	defer p.finish(w, q)
+	var err error
+	if q.ID, err = p.ids.next(); err != nil {
+		p.refuse(w, q, err)
+		return
+	}
+	if q.Canonical, err = message.New(r, p.opts.Message); err != nil {
+		p.refuse(w, q, err)
+		return
+	}
+	p.opts.Handler(w, q)
+}
+
+// refuse answers a request that does not get as far as the router.
+func (p *proxy) refuse(w http.ResponseWriter, q *plugin.Request, err error) {
+	var malformed *message.Error
+	if errors.As(err, &malformed) {
+		err = httperror.Wrap(malformed.Status, httperror.StatusMessage(malformed.Status), err)
+		w.Header().Set("Connection", "close")
+	}
+	e := httperror.From(err)
+	q.Access.Status, q.Access.Err = e.Status, e
+	if e.Status >= http.StatusInternalServerError && !errors.Is(err, errPanic) {
+		p.opts.Logger.ErrorContext(q.HTTP.Context(), "request failed", "request_id", q.ID, "status", e.Status, "error", e.Error())
+	}
+	h := w.Header()
+	h.Set("Server", p.opts.ServerToken)
+	h.Set("X-Kong-Request-Id", q.ID)
+	h.Set("X-Kong-Response-Latency", strconv.FormatInt(p.opts.Now().Sub(q.Start).Milliseconds(), 10))
+	r := q.HTTP
+	httperror.Render(w, httperror.Request{
+		Method: r.Method, Accept: r.Header.Get("Accept"), ContentType: r.Header.Get("Content-Type"), RequestID: q.ID,
+	}, e)
+}
+
+// finish ends every request: it turns a panic into a 500, or cuts the
+// connection where a head was sent already, and writes the access record. It
+// must be deferred, since it recovers.
+func (p *proxy) finish(w http.ResponseWriter, q *plugin.Request) {
+	cut := false
+	switch v := recover(); {
+	case v == nil:
+	case v == http.ErrAbortHandler: //nolint:errorlint // a panic value, compared as net/http does
+		cut = true
+	default:
+		p.opts.Logger.ErrorContext(q.HTTP.Context(), "panic while serving a request",
+			"request_id", q.ID, "panic", v, "stack", string(debug.Stack()))
+		if cut = q.Access.Status != 0; !cut {
+			p.refuse(w, q, errPanic)
+		}
+	}
+	p.record(q, cut)
+	if cut {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+var errPanic = errors.New("a handler panicked")

@@ -1,0 +1,157 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Load returns the session of a request. The error is a *NoSession, which
+// matches ErrNone, or matches ErrUnavailable: then nothing is known, and
+// neither may a login start nor a cookie be cleared.
+func (m *Manager) Load(ctx context.Context, v Visit) (*Session, error) {
+	h, text, err := m.cookieHead(&v)
+	if err != nil {
+		return nil, err
+	}
+	now := m.now().Unix()
+	if reason, is := m.expired(&h.head, now); is {
+		return nil, none(reason)
+	}
+	o, err := m.fetch(ctx, &v, h, text, now)
+	if err != nil {
+		return nil, err
+	}
+	if reason, is := m.expired(&o.head, now); is {
+		return nil, none(reason) // that of the successor
+	}
+	return m.session(o)
+}
+
+// session reads this audience's entry of a record.
+func (m *Manager) session(o opened) (*Session, error) {
+	i := o.record.slot(m.audience)
+	if i < 0 {
+		return nil, none(ReasonAudience)
+	}
+	e, err := decodeEntry(o.record.entries[i].body)
+	if err != nil {
+		return nil, none(ReasonSealed)
+	}
+	if !slices.Contains(m.realms, e.Realm) {
+		return nil, none(ReasonRealm)
+	}
+	if m.absolute > 0 && since(e.created, m.now().Unix()) > m.absolute {
+		return nil, none(ReasonAbsolute) // another audience's login is younger
+	}
+	return &Session{opened: o, audience: m.audience, entry: e}, nil
+}
+
+// verified is a head that verifies, and whether several variants came.
+type verified struct {
+	head     head
+	repeated bool
+}
+
+// cookieHead finds the one cookie of a request that verifies, and the text
+// that follows its head.
+func (m *Manager) cookieHead(v *Visit) (verified, string, error) {
+	found := cookieValues(v.Cookie, m.cookie.Name)
+	if found.n == 0 {
+		return verified{}, "", none(ReasonNoCookie)
+	}
+	var one verified
+	var rest string
+	for _, text := range found.all() {
+		h, ok := m.verify(text, v)
+		if !ok {
+			continue
+		}
+		known := one.head.purpose != 0
+		if known && one.head.id != h.id {
+			// Somebody else's genuine cookie was planted beside the user's: no
+			// telling which is whose.
+			return verified{}, "", &NoSession{Reason: ReasonAmbiguous, Cookies: m.expireAll(v)}
+		}
+		if !known || newer(&h, &one.head) {
+			one.head, rest = h, text[headText:]
+		}
+		one.repeated = known
+	}
+	if one.head.purpose == 0 {
+		return verified{}, "", none(ReasonForged)
+	}
+	return one, rest, nil
+}
+
+// verify checks the head of a cookie's value, and that its form is that of
+// this manager's storage.
+func (m *Manager) verify(text string, v *Visit) (head, bool) {
+	if len(text) < headText {
+		return head{}, false
+	}
+	h, ok := m.signer.verify(text[:headText], v)
+	if !ok {
+		return head{}, false
+	}
+	if m.inCookie() {
+		return h, h.flags&flagCookieStorage != 0 && h.chunks() >= 1 && h.chunks() <= maxChunks
+	}
+	return h, h.flags&flagCookieStorage == 0 && h.chunks() == 0 && len(text) == headText
+}
+
+// newer compares two cookies of one session.
+func newer(a, b *head) bool {
+	if a.version != b.version {
+		return a.version > b.version
+	}
+	return a.touchedAt() > b.touchedAt()
+}
+
+// fetch gets the record of a verified cookie: from the store, following stubs,
+// or from the cookie itself.
+func (m *Manager) fetch(ctx context.Context, v *Visit, h verified, rest string, now int64) (opened, error) {
+	if m.inCookie() {
+		return m.assemble(v, h, rest)
+	}
+	o, err := m.follow(ctx, h.head, now)
+	o.repeated = h.repeated
+	return o, err
+}
+
+// follow loads the record of h from the store; a stub leads to its successor.
+func (m *Manager) follow(ctx context.Context, h head, now int64) (opened, error) {
+	o := opened{head: h}
+	for range maxHops {
+		o.key = m.storageKey(&o.head.id)
+		stored, err := m.store.Load(ctx, o.key)
+		if errors.Is(err, ErrAbsent) {
+			return opened{}, none(ReasonAbsent)
+		}
+		if err != nil {
+			return opened{}, unavailable("load", err)
+		}
+		o.stored = stored.Version
+		if o.record, err = m.open(&o.head.id, o.key, stored.Version, stored.Data); err != nil {
+			return opened{}, none(ReasonSealed)
+		}
+		next := o.record.successor
+		if next == nil {
+			return o, nil
+		}
+		o.head.id, o.resend = next.id, true
+		o.head.setSaved(next.saved)
+		o.head.touch(now)
+	}
+	return opened{}, none(ReasonAbsent)
+}
+
+// unavailable makes sure that an error of the store is ErrUnavailable, also
+// one that no store may return there.
+func unavailable(op string, err error) error {
+	if errors.Is(err, ErrUnavailable) {
+		return fmt.Errorf("session: %s: %w", op, err)
+	}
+	return fmt.Errorf("session: %s: %w: %w", op, ErrUnavailable, err)
+}

@@ -1,0 +1,3 @@
+// Package storetest is the contract of session.Store as tests. Every store
+// runs all of it.
+package storetest

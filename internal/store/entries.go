@@ -1,0 +1,294 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"sallyport/internal/entity"
+	"sallyport/internal/schema"
+)
+
+// entry is one entity of a document.
+type entry struct {
+	kind *entity.Kind
+	node *node
+	path []step
+	// parent is the entry that this one is nested in, nil without one.
+	parent *entry
+	// given is the entity as written, without what is nested in it.
+	given Object
+	// in is given with references as the Admin API has them, and an id.
+	in Object
+	id string
+	// value is the normalised entity.
+	value Object
+	errs  schema.Errors
+}
+
+func (en *entry) fail(field, reason string) {
+	if _, taken := en.errs[field]; !taken {
+		en.errs.Add(schema.Violation{Field: field, Message: reason})
+	}
+}
+
+// list reads a list of entities. It returns what is wrong with the list
+// itself, and nothing for null.
+func (p *parser) list(k *entity.Kind, n *node, parent *entry) string {
+	if n.isNull() {
+		return ""
+	}
+	if n.shape != listShape {
+		return "expected an array"
+	}
+	for i, item := range n.items {
+		var path []step
+		if parent != nil {
+			path = append(path, parent.path...)
+		}
+		p.entry(k, item, parent, append(path, step{k.Name, i + 1}))
+	}
+	return ""
+}
+
+// entry reads one entity and those nested in it.
+func (p *parser) entry(k *entity.Kind, n *node, parent *entry, path []step) {
+	en := &entry{kind: k, node: n, path: path, parent: parent, errs: schema.Errors{}, given: Object{}}
+	p.entries = append(p.entries, en)
+	if n.shape != objectShape {
+		en.errs.Add(schema.Violation{Message: "expected a record"})
+		return
+	}
+	aside := map[string]bool{"_comment": true, "_ignore": true}
+	for _, m := range n.members {
+		if aside[m.name] {
+			if reason := checkRemark(m); reason != "" {
+				en.fail(m.name, reason)
+			}
+			continue
+		}
+		if _, field := k.Record.Lookup(m.name); field {
+			continue
+		}
+		child, known := p.byName[m.name]
+		if known && refersTo(child, k) {
+			aside[m.name] = true
+			if reason := p.list(child, m.value, en); reason != "" {
+				en.fail(m.name, reason)
+			}
+		} else if reason, known := keyElsewhere(m); known {
+			aside[m.name] = true
+			if reason != "" {
+				en.fail(m.name, reason)
+			}
+		}
+	}
+	en.given = n.object(aside)
+	en.in = maps.Clone(en.given)
+}
+
+// refersTo reports whether entities of child may be nested in ones of k.
+func refersTo(child, k *entity.Kind) bool {
+	for _, f := range child.Foreign {
+		if f.Kind == k.Name {
+			return true
+		}
+	}
+	return false
+}
+
+// identify resolves the references of an entry and gives it an id. Entries of
+// the kinds it refers to have theirs already.
+func (p *parser) identify(en *entry) {
+	if en.in == nil {
+		return
+	}
+	for _, f := range en.kind.Foreign {
+		p.reference(en, f)
+	}
+	if en.parent != nil {
+		for _, f := range en.kind.Foreign {
+			if f.Kind == en.parent.kind.Name {
+				en.in[f.Field] = map[string]any{"id": en.parent.id}
+			}
+		}
+	}
+	given, said := en.given["id"]
+	if text, _ := given.(string); isUUID(text) {
+		en.id = text
+	} else {
+		en.id = p.stableID(en)
+	}
+	if !said {
+		en.in["id"] = en.id
+	}
+	key := en.lookup()
+	if key != "" && p.byKey[en.kind.Name][key] == nil {
+		p.byKey[en.kind.Name][key] = en
+	}
+	if p.byID[en.kind.Name][en.id] == nil {
+		p.byID[en.kind.Name][en.id] = en
+	}
+}
+
+func (en *entry) lookup() string {
+	text, _ := en.given[en.kind.Lookup].(string)
+	return text
+}
+
+// reference replaces a reference by id or name, which is a plain text here.
+func (p *parser) reference(en *entry, f entity.Foreign) {
+	v, present := en.given[f.Field]
+	if !present || v == nil {
+		return
+	}
+	delete(en.in, f.Field)
+	text, ok := v.(string)
+	switch {
+	case en.parent != nil && f.Kind == en.parent.kind.Name:
+		en.fail(f.Field, "value must be null")
+		return
+	case !ok:
+		en.fail(f.Field, "expected a string")
+		return
+	}
+	target := p.byKey[f.Kind][text]
+	if target == nil {
+		target = p.byID[f.Kind][text]
+	}
+	if target == nil {
+		en.fail(f.Field, fmt.Sprintf("invalid reference '%s: %s' (no such entry in '%s')", f.Field, text, f.Kind))
+		return
+	}
+	en.in[f.Field] = map[string]any{"id": target.id}
+}
+
+// root of the ids of entities without one.
+var idSpace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("urn:sallyport:declarative"))
+
+// stableID makes a UUIDv5 (RFC 9562 section 5.5) from the kind and what tells
+// the entity apart: its name; for a plugin its name and scope; for an entity
+// without a name all it says.
+func (p *parser) stableID(en *entry) string {
+	space := uuid.NewSHA1(idSpace, []byte(en.kind.Name))
+	return uuid.NewSHA1(space, []byte(p.identity(en))).String()
+}
+
+func (p *parser) identity(en *entry) string {
+	for _, fields := range en.kind.Unique {
+		if len(fields) > 1 {
+			key, _ := uniqueKey(fields, en.in)
+			return p.numbered(en.kind.Name + key)
+		}
+	}
+	for _, fields := range en.kind.Unique {
+		if text, ok := en.given[fields[0]].(string); ok {
+			return p.numbered(fields[0] + ":" + text)
+		}
+	}
+	parent := ""
+	if en.parent != nil {
+		parent = en.parent.id
+	}
+	// Values of a document can always be written as JSON.
+	text, _ := json.Marshal(en.given)
+	return p.numbered("content:" + parent + ":" + string(text))
+}
+
+// numbered keeps entities apart that say the same; duplicates that are not
+// allowed are reported by what they share, not by a generated id.
+func (p *parser) numbered(key string) string {
+	n := p.nameless[key]
+	p.nameless[key]++
+	if n == 0 {
+		return key
+	}
+	return key + "#" + strconv.Itoa(n)
+}
+
+// normalize checks the entry itself.
+func (p *parser) normalize(en *entry) {
+	if en.in == nil {
+		return
+	}
+	if p.version != "" && p.version != "3.0" && en.kind.Name == entity.Routes {
+		markRegexes(en.in)
+	}
+	value, errs := en.kind.Normalize(en.in)
+	for field, finding := range errs {
+		if _, taken := en.errs[field]; !taken {
+			en.errs[field] = finding
+		}
+	}
+	en.value = value
+}
+
+var plainPath = regexp.MustCompile(`^[0-9A-Za-z._~/%-]*$`)
+
+// markRegexes writes the paths of a route as files from 3.0 on do.
+func markRegexes(in Object) {
+	paths, ok := in["paths"].([]any)
+	if !ok {
+		return
+	}
+	marked := make([]any, 0, len(paths))
+	for _, path := range paths {
+		if text, ok := path.(string); ok && !plainPath.MatchString(text) {
+			path = "~" + text
+		}
+		marked = append(marked, path)
+	}
+	in["paths"] = marked
+}
+
+// relations checks the entries against each other.
+func (p *parser) relations() {
+	all := emptyReader(p.kinds)
+	for _, en := range p.entries {
+		if en.value == nil || len(en.errs) > 0 {
+			continue
+		}
+		t := all.tables[en.kind.Name]
+		if reason := duplicate(t, en); reason != "" {
+			en.errs.Add(schema.Violation{Message: reason})
+			continue
+		}
+		t.put(en.id, en.value)
+	}
+	for _, en := range p.entries {
+		if en.value == nil || len(en.errs) > 0 || en.kind.Name != entity.Plugins {
+			continue
+		}
+		if err := all.checkScope(en.value); err != nil {
+			maps.Copy(en.errs, err.Fields)
+		}
+	}
+}
+
+// duplicate says what another entity of the table has too.
+func duplicate(t *table, en *entry) string {
+	for i, fields := range en.kind.Unique {
+		key, ok := uniqueKey(fields, en.value)
+		if !ok {
+			continue
+		}
+		if _, taken := t.unique[i][key]; !taken {
+			continue
+		}
+		if len(fields) > 1 {
+			return fmt.Sprintf("uniqueness violation: '%s' entity with %s already declared",
+				en.kind.Name, pretty(keyOf(fields, en.value)))
+		}
+		return fmt.Sprintf("uniqueness violation: '%s' entity with %s set to '%v' already declared",
+			en.kind.Name, fields[0], en.value[fields[0]])
+	}
+	if _, taken := t.byID[en.id]; taken {
+		return fmt.Sprintf("uniqueness violation: '%s' entity with primary key set to '%s' already declared",
+			en.kind.Name, en.id)
+	}
+	return ""
+}

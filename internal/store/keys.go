@@ -1,0 +1,88 @@
+package store
+
+import (
+	"maps"
+
+	"sallyport/internal/entity"
+)
+
+// resolve returns in with references by name replaced by the id. What is no
+// such reference stays as it is.
+func (r *reader) resolve(k *entity.Kind, in Object) (Object, error) {
+	out, copied := in, false
+	for _, f := range k.Foreign {
+		ref, ok := in[f.Field].(map[string]any)
+		if !ok || ref["id"] != nil {
+			continue
+		}
+		parent, known := r.tables[f.Kind]
+		if !known {
+			continue
+		}
+		name, ok := ref[parent.kind.Lookup].(string)
+		if !ok {
+			continue
+		}
+		found, ok := r.Lookup(f.Kind, name)
+		if !ok {
+			return nil, foreignUnresolved(f, parent.kind.Lookup, name)
+		}
+		if !copied {
+			out, copied = maps.Clone(in), true
+		}
+		out[f.Field] = map[string]any{"id": found["id"]}
+	}
+	return out, nil
+}
+
+// check holds a normalised entity against all others.
+func (r *reader) check(k *entity.Kind, id string, v Object) error {
+	for _, f := range k.Foreign {
+		if v[f.Field] == nil {
+			continue
+		}
+		parent := entity.ForeignID(v, f.Field)
+		if _, ok := r.Get(f.Kind, parent); !ok {
+			return foreignMissing(f, parent)
+		}
+	}
+	if k.Name == entity.Plugins {
+		if err := r.checkScope(v); err != nil {
+			return err
+		}
+	}
+	t := r.tables[k.Name]
+	for i, fields := range k.Unique {
+		key, ok := uniqueKey(fields, v)
+		if !ok {
+			continue
+		}
+		if other, taken := t.unique[i][key]; taken && other != id {
+			return uniqueViolation(keyOf(fields, v))
+		}
+	}
+	return nil
+}
+
+// checkScope refuses a plugin whose protocols its scope does not have.
+func (r *reader) checkScope(v Object) *Error {
+	var route Object
+	var routes []Object
+	if id := entity.ForeignID(v, "route"); id != "" {
+		route, _ = r.Get(entity.Routes, id)
+	} else if id := entity.ForeignID(v, "service"); id != "" {
+		routes = r.ByField(entity.Routes, "service", id)
+	}
+	if errs := entity.CheckPluginProtocols(v, route, routes); errs != nil {
+		return SchemaViolation(errs)
+	}
+	return nil
+}
+
+func keyOf(fields []string, v Object) Object {
+	key := make(Object, len(fields))
+	for _, field := range fields {
+		key[field] = v[field]
+	}
+	return key
+}

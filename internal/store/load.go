@@ -1,0 +1,140 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"reflect"
+
+	"sallyport/internal/entity"
+	"sallyport/internal/schema"
+)
+
+// Ref names an entity.
+type Ref struct {
+	Kind, ID string
+	// Name is the value of the lookup field, empty without one.
+	Name string
+}
+
+// Loaded tells what Load did.
+type Loaded struct {
+	// Dropped are the entities that were there before and are gone, by kind
+	// and id.
+	Dropped []Ref
+}
+
+// Load replaces the whole configuration by that of a document and brings it
+// into use before it returns. A refusal is a *DocumentError and changes
+// nothing. Entities that were there before under the same id keep what the
+// document does not say of their times and generated values.
+func (s *Store) Load(ctx context.Context, doc *Document) (Loaded, error) {
+	if err := s.lock(ctx); err != nil {
+		return Loaded{}, err
+	}
+	defer s.unlock()
+	old := s.View()
+	next := newView(s.fill(doc, old), doc.hash)
+	if err := s.commit(ctx, next); err != nil {
+		return Loaded{}, doc.refusal(err)
+	}
+	return Loaded{Dropped: dropped(old, next)}, nil
+}
+
+// fill makes the tables of a document.
+func (s *Store) fill(doc *Document, old *View) reader {
+	now := s.now().Unix()
+	r := emptyReader(old.kinds)
+	for _, en := range doc.entries {
+		v := maps.Clone(en.value)
+		before, existed := old.Get(en.kind.Name, en.id)
+		generate(en, v, before)
+		fillTime(v, "created_at", before, now)
+		if v["updated_at"] == nil {
+			if existed && sameBut(v, before, "updated_at") {
+				v["updated_at"] = before["updated_at"]
+			} else {
+				v["updated_at"] = now
+			}
+		}
+		r.tables[en.kind.Name].put(en.id, v)
+	}
+	return r
+}
+
+func fillTime(v Object, field string, before Object, now int64) {
+	switch {
+	case v[field] != nil:
+	case before[field] != nil:
+		v[field] = before[field]
+	default:
+		v[field] = now
+	}
+}
+
+// generate fills the automatic settings of a plugin: as they were, so that
+// reading a file again changes nothing, else anew.
+func generate(en *entry, v, before Object) {
+	en.kind.Prepare(en.in, v)
+	stored, ok := before["config"].(map[string]any)
+	if !ok || before["name"] != v["name"] {
+		return
+	}
+	fresh, ok := v["config"].(map[string]any)
+	if !ok {
+		return
+	}
+	config := maps.Clone(fresh)
+	for _, field := range en.kind.AutoConfig(en.in, v) {
+		if stored[field] != nil {
+			config[field] = stored[field]
+		}
+	}
+	v["config"] = config
+}
+
+func sameBut(a, b Object, field string) bool {
+	a, b = maps.Clone(a), maps.Clone(b)
+	delete(a, field)
+	delete(b, field)
+	return reflect.DeepEqual(a, b)
+}
+
+func dropped(old, next *View) []Ref {
+	var gone []Ref
+	for _, k := range old.kinds {
+		t := old.tables[k.Name]
+		for _, id := range t.ids {
+			if _, kept := next.Get(k.Name, id); !kept {
+				name, _ := t.byID[id][k.Lookup].(string)
+				gone = append(gone, Ref{Kind: k.Name, ID: id, Name: name})
+			}
+		}
+	}
+	return gone
+}
+
+// refusal turns an error of commit into one about the document.
+func (d *Document) refusal(err error) error {
+	var invalid *entity.Invalid
+	if errors.As(err, &invalid) {
+		for _, en := range d.entries {
+			if en.kind.Name == invalid.Kind && en.id == invalid.ID {
+				found := *en
+				found.errs = invalid.Errors
+				return &DocumentError{
+					Name: d.name, entries: []*entry{&found},
+					Problems: locate(en.node, pathText(en.path), invalid.Errors),
+				}
+			}
+		}
+	}
+	var refusal *refused
+	if errors.As(err, &refusal) {
+		return &DocumentError{
+			Name: d.name, Problems: []Problem{{Message: refusal.Error()}},
+			fields: schema.Errors{"@entity": []any{refusal.Error()}},
+		}
+	}
+	return err
+}

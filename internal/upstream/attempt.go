@@ -1,0 +1,173 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"sync"
+	"time"
+)
+
+// errReadTimeout and errWriteTimeout are the causes with which the timeouts of
+// a service end an attempt.
+var (
+	errReadTimeout  = errors.New("read timeout")
+	errWriteTimeout = errors.New("write timeout")
+)
+
+// attempt is one try to get an answer. Its hooks are called by goroutines of
+// the transport, also after RoundTrip returned.
+type attempt struct {
+	e      *exchange
+	ctx    context.Context //nolint:containedctx // the attempt is the operation that the context bounds
+	cancel context.CancelCauseFunc
+	body   *sentBody
+
+	mu sync.Mutex // guards what follows
+	// connected tells that a connection was had, so that something may have
+	// been sent; addr is its other end.
+	connected bool
+	addr      string
+	// informed tells that an informational response reached the user agent.
+	informed bool
+	// headRead ends the time in which hooks may write to the user agent.
+	headRead bool
+	// reading runs while the upstream owes us bytes, writing while it owes us
+	// the acceptance of some. Each counts one operation.
+	reading, writing *time.Timer
+}
+
+// begin makes an attempt and the request for it.
+func (e *exchange) begin() (*attempt, *http.Request) {
+	a := &attempt{e: e}
+	a.ctx, a.cancel = context.WithCancelCause(e.ctx)
+	trace := &httptrace.ClientTrace{
+		GotConn:        a.gotConn,
+		WroteRequest:   a.wroteRequest,
+		Got1xxResponse: a.gotInformation,
+	}
+	out := e.out.WithContext(httptrace.WithClientTrace(a.ctx, trace))
+	if e.source != nil {
+		a.body = &sentBody{a: a, source: e.source, body: e.source.open(), trailer: out.Trailer}
+		out.Body = a.body
+	}
+	return a, out
+}
+
+// end stops everything that belongs to the attempt.
+func (a *attempt) end() {
+	if a.body != nil {
+		a.body.detach()
+	}
+	a.mu.Lock()
+	a.headRead = true
+	stop(a.reading)
+	stop(a.writing)
+	a.mu.Unlock()
+	a.cancel(context.Canceled)
+}
+
+func stop(t *time.Timer) {
+	if t != nil {
+		t.Stop()
+	}
+}
+
+// arm starts or restarts a timer. The caller holds mu.
+func (a *attempt) arm(t **time.Timer, d time.Duration, cause error) {
+	if *t == nil {
+		*t = time.AfterFunc(d, func() { a.cancel(cause) })
+		return
+	}
+	(*t).Reset(d)
+}
+
+func (a *attempt) gotConn(info httptrace.GotConnInfo) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.connected = true
+	if c, ok := info.Conn.(*conn); ok {
+		a.addr = c.addr
+	}
+	if a.body == nil {
+		a.arm(&a.reading, a.e.readTimeout, errReadTimeout)
+		return
+	}
+	first := a.e.writeTimeout
+	if a.e.out.Header["Expect"] != nil {
+		first += continueTimeout
+	}
+	a.arm(&a.writing, first, errWriteTimeout)
+}
+
+func (a *attempt) wroteRequest(httptrace.WroteRequestInfo) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	stop(a.writing)
+	if !a.headRead && a.body != nil {
+		a.arm(&a.reading, a.e.readTimeout, errReadTimeout)
+	}
+}
+
+// bodyWaits and bodyGoes frame a read of the request's body.
+func (a *attempt) bodyWaits() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	stop(a.writing)
+}
+
+func (a *attempt) bodyGoes() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.arm(&a.writing, a.e.writeTimeout, errWriteTimeout)
+}
+
+// gotHead stops the clock at the response head.
+func (a *attempt) gotHead() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.headRead = true
+	stop(a.reading)
+}
+
+// waitForBody and gotBody frame a read of the response's body.
+func (a *attempt) waitForBody() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.arm(&a.reading, a.e.readTimeout, errReadTimeout)
+}
+
+func (a *attempt) gotBody() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	stop(a.reading)
+}
+
+// gotInformation passes a 1xx response on, but 100: the server sends its own as
+// soon as the upstream takes the body. Nothing of the final head is in it.
+func (a *attempt) gotInformation(status int, header textproto.MIMEHeader) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.headRead || a.ctx.Err() != nil {
+		return nil
+	}
+	stop(a.reading)
+	defer a.arm(&a.reading, a.e.readTimeout, errReadTimeout)
+	if status == http.StatusContinue || !a.e.r.ProtoAtLeast(1, 1) {
+		return nil
+	}
+	passed := http.Header(header)
+	a.e.cleanResponse(passed)
+	h := a.e.w.Header()
+	final := maps.Clone(h)
+	clear(h)
+	maps.Copy(h, passed)
+	a.e.w.WriteHeader(status)
+	clear(h)
+	maps.Copy(h, final)
+	a.informed = true
+	return nil
+}

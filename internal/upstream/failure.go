@@ -1,0 +1,113 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"sallyport/internal/httperror"
+)
+
+// StatusClientGone is recorded when the user agent left before there was an
+// answer; nobody reads it.
+const StatusClientGone = 499
+
+// dialError is a failure to get a connection: nothing was sent.
+type dialError struct{ err error }
+
+func (e *dialError) Error() string { return "connect: " + e.err.Error() }
+func (e *dialError) Unwrap() error { return e.err }
+
+// clientError is a failure to write to the user agent.
+type clientError struct{ err error }
+
+func (e *clientError) Error() string { return "user agent: " + e.err.Error() }
+func (e *clientError) Unwrap() error { return e.err }
+
+// errNonsense is the cause of a response that is none.
+var errNonsense = errors.New("invalid response")
+
+// nonsense tells why a response head cannot be passed on.
+func nonsense(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errNonsense, fmt.Sprintf(format, args...))
+}
+
+// failure turns the error of an attempt into what the gateway answers.
+func (e *exchange) failure(a *attempt, err error) *httperror.Error {
+	var client *clientError
+	if errors.As(err, &client) || e.r.Context().Err() != nil {
+		return httperror.Wrap(StatusClientGone, "Client closed request", err)
+	}
+	if e.ctx.Err() != nil {
+		return httperror.From(context.Cause(e.ctx))
+	}
+	if bodyErr := e.source.failure(); bodyErr != nil {
+		return bodyFailure(bodyErr)
+	}
+	if cause := context.Cause(a.ctx); errors.Is(cause, errReadTimeout) || errors.Is(cause, errWriteTimeout) {
+		return gatewayError(http.StatusGatewayTimeout, cause)
+	}
+	var dial *dialError
+	if !errors.As(err, &dial) {
+		return gatewayError(http.StatusBadGateway, err)
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return httperror.Wrap(http.StatusServiceUnavailable, "name resolution failed", err)
+	}
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+		return gatewayError(http.StatusGatewayTimeout, err)
+	}
+	return gatewayError(http.StatusBadGateway, err)
+}
+
+// cut ends an exchange whose response head is out: the missing end tells the
+// user agent that the answer is not complete.
+func (e *exchange) cut(a *attempt, err error) {
+	if e.Recorder != nil {
+		e.Recorder.RecordCut(e.failure(a, err))
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// bodyFailure is for a request body that could not be read to its end.
+func bodyFailure(err error) *httperror.Error {
+	status := http.StatusBadRequest
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		status = http.StatusRequestEntityTooLarge
+	}
+	return gatewayError(status, err)
+}
+
+func gatewayError(status int, err error) *httperror.Error {
+	return httperror.Wrap(status, httperror.StatusMessage(status), err)
+}
+
+// repeatable reports whether another attempt may follow the failed one: nothing
+// reached the user agent, nobody wants the exchange ended, and sending the
+// request again cannot do a thing twice.
+func (e *exchange) repeatable(a *attempt, err error) bool {
+	a.mu.Lock()
+	connected, informed := a.connected, a.informed
+	a.mu.Unlock()
+	if informed || e.ctx.Err() != nil || e.source.failure() != nil || !e.source.replayable() {
+		return false
+	}
+	var dial *dialError
+	if errors.As(err, &dial) {
+		var dns *net.DNSError
+		return !errors.As(err, &dns)
+	}
+	if !connected {
+		return false // the request itself cannot be sent
+	}
+	switch e.out.Method {
+	case http.MethodPost, http.MethodPatch, "LOCK":
+		return false
+	}
+	return true
+}

@@ -1,0 +1,73 @@
+package upstream
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// via is our entry in Via.
+const (
+	viaOne = "1.1 sallyport"
+	viaTwo = "2 sallyport"
+)
+
+// forward sets the headers that tell the upstream who asked for what.
+// X-Forwarded-For is appended to whoever the peer is, as Kong does; the others
+// come from the canonical request, which knows whether the peer is trusted.
+func (e *exchange) forward(h http.Header) {
+	c := e.Canonical
+	port := c.ListenPort
+	if c.Trusted && len(e.r.Header["X-Forwarded-Port"]) > 0 {
+		port = c.ForwardedPort
+	}
+	path := c.RawPath
+	if c.ForwardedPath != "" {
+		path = c.ForwardedPath
+	}
+	var client string
+	if c.Client.IsValid() {
+		client = c.Client.String()
+	}
+	via := viaOne
+	if c.ProtoMajor == 2 {
+		via = viaTwo
+	}
+	if before := e.r.Header["Via"]; len(before) > 0 {
+		via = strings.Join(before, ", ") + ", " + via
+	}
+	values := make([]string, 0, 9)
+	set := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	set("X-Forwarded-For", e.forwardedFor(client))
+	set("X-Forwarded-Proto", c.Scheme)
+	set("X-Forwarded-Host", c.ForwardedHost)
+	set("X-Forwarded-Port", strconv.Itoa(port))
+	set("X-Forwarded-Path", path)
+	if prefix := e.forwardedPrefix(); prefix != "" {
+		set("X-Forwarded-Prefix", prefix)
+	}
+	set("X-Real-Ip", client)
+	set("Via", via)
+	set("X-Kong-Request-Id", e.RequestID)
+}
+
+func (e *exchange) forwardedFor(client string) string {
+	before := e.r.Header["X-Forwarded-For"]
+	if len(before) == 0 || !e.Canonical.Peer.IsValid() {
+		return client
+	}
+	return strings.Join(before, ", ") + ", " + e.Canonical.Peer.String()
+}
+
+func (e *exchange) forwardedPrefix() string {
+	if e.Canonical.ForwardedPrefix != "" {
+		return e.Canonical.ForwardedPrefix
+	}
+	if e.StrippedPrefix == "/" {
+		return ""
+	}
+	return e.StrippedPrefix
+}

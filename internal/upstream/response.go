@@ -1,0 +1,155 @@
+package upstream
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"sallyport/internal/message"
+)
+
+// checkHead refuses a head that is no answer to what was asked.
+func (e *exchange) checkHead(res *http.Response) error {
+	switch {
+	case res.StatusCode == http.StatusSwitchingProtocols && !e.upgrade:
+		return nonsense("protocol switched without being asked")
+	case res.StatusCode == http.StatusSwitchingProtocols && !strings.EqualFold(res.Header.Get("Upgrade"), "websocket"):
+		return nonsense("switched to another protocol than asked")
+	case res.StatusCode == http.StatusSwitchingProtocols:
+		return nil
+	case res.StatusCode < 200:
+		return nonsense("status %d", res.StatusCode)
+	}
+	return nil
+}
+
+// cleanResponse takes out of a response head what is not for the user agent.
+func (e *exchange) cleanResponse(h http.Header) {
+	for _, name := range connectionTokens(h) {
+		if name != "Set-Cookie" {
+			delete(h, name)
+		}
+	}
+	for name := range h {
+		if hopByHop(name) {
+			delete(h, name)
+		}
+	}
+	e.dropSetCookies(h)
+}
+
+// respond passes an answer on. It returns when the body is through, and cuts
+// the connection when that fails.
+func (e *exchange) respond(a *attempt, res *http.Response) {
+	defer a.end()
+	defer func() { _ = res.Body.Close() }() // all of it was read, or it is given up
+	switching := res.StatusCode == http.StatusSwitchingProtocols
+	e.writeHead(res, switching)
+	if switching {
+		e.tunnel(a, res)
+		return
+	}
+	if e.r.Method == http.MethodHead || res.Body == http.NoBody {
+		return
+	}
+	if err := e.copyBody(a, res); err != nil {
+		e.cut(a, err)
+	}
+	e.writeTrailer(res)
+}
+
+func (e *exchange) writeHead(res *http.Response, switching bool) {
+	e.cleanResponse(res.Header)
+	h := e.w.Header()
+	for name, values := range res.Header {
+		h[name] = values
+	}
+	via := viaOne
+	if before := res.Header["Via"]; len(before) > 0 {
+		via = strings.Join(before, ", ") + ", " + viaOne
+	}
+	h["Via"] = []string{via}
+	switch {
+	case switching:
+		h["Connection"], h["Upgrade"] = upgradeToken, webSocket
+	case res.Header["Content-Type"] == nil:
+		h["Content-Type"] = nil // or the server would guess one
+	}
+	if len(res.Trailer) > 0 && wantsTrailers(e.r.Header) {
+		for name := range res.Trailer {
+			if plainTrailer(name) {
+				h["Trailer"] = append(h["Trailer"], name)
+			}
+		}
+	}
+	e.w.WriteHeader(res.StatusCode)
+}
+
+var upgradeToken = []string{"Upgrade"}
+
+// writeTrailer sends the trailers that were announced.
+func (e *exchange) writeTrailer(res *http.Response) {
+	h := e.w.Header()
+	for _, name := range h["Trailer"] {
+		for _, value := range res.Trailer[name] {
+			if message.ValidValue(value) {
+				h.Add(name, value)
+			}
+		}
+	}
+}
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
+
+// copyBody passes the body on, at once where somebody may be waiting for it.
+func (e *exchange) copyBody(a *attempt, res *http.Response) error {
+	flusher := http.NewResponseController(e.w)
+	stream := e.streams(res)
+	if stream {
+		if err := flush(flusher); err != nil {
+			return err
+		}
+	}
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	for {
+		a.waitForBody()
+		n, err := res.Body.Read(*buffer)
+		a.gotBody()
+		if n > 0 {
+			if _, err := e.w.Write((*buffer)[:n]); err != nil {
+				return &clientError{err}
+			}
+			if stream {
+				if err := flush(flusher); err != nil {
+					return err
+				}
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// streams reports whether each piece of a body goes out when it comes: its
+// length is unknown, it is a stream of events, or the route says so.
+func (e *exchange) streams(res *http.Response) bool {
+	if res.ContentLength < 0 || !e.Route.ResponseBuffering {
+		return true
+	}
+	media, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(media), "text/event-stream")
+}
+
+func flush(c *http.ResponseController) error {
+	if err := c.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return &clientError{err}
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package upstream
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// defaultTimeout stands in for a timeout that is not set.
+const defaultTimeout = 60 * time.Second
+
+// exchange is one call of Serve.
+type exchange struct {
+	*Exchange
+	ctx                       context.Context //nolint:containedctx // lives as long as the call
+	t                         *Target
+	w                         http.ResponseWriter
+	r                         *http.Request
+	readTimeout, writeTimeout time.Duration
+
+	// out is the request of every attempt, but for its context and body.
+	out *http.Request
+	// source is nil without a body.
+	source *bodySource
+	// upgrade tells that the user agent asked for a WebSocket.
+	upgrade bool
+}
+
+// Serve asks the service and writes its answer to w. ctx ends the exchange from
+// outside; it derives from r's, and its cause may be an *httperror.Error. An
+// error is an *httperror.Error, and nothing but informational responses was
+// written then. Once the response head is out, whatever goes wrong is told to
+// the Recorder and panics with http.ErrAbortHandler, which cuts the connection.
+// Nothing of r and w is used after the return.
+func (t *Target) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, x *Exchange) error {
+	e := &exchange{
+		Exchange: x, ctx: ctx, t: t, w: w, r: r,
+		readTimeout:  timeout(t.service.ReadTimeout),
+		writeTimeout: timeout(t.service.WriteTimeout),
+	}
+	if err := e.prepare(); err != nil {
+		return err
+	}
+	start := t.proxy.opts.Now()
+	for retry := 0; ; retry++ {
+		a, out := e.begin()
+		res, err := t.transport.http.RoundTrip(out)
+		if err == nil {
+			a.gotHead()
+			if err = e.checkHead(res); err == nil {
+				e.record(start, t.proxy.opts.Now().Sub(start), res.StatusCode, a.addr)
+				e.respond(a, res)
+				return nil
+			}
+			_ = res.Body.Close() // the head is nonsense already
+		}
+		failure := e.failure(a, err)
+		repeat := retry < t.service.Retries && e.repeatable(a, err)
+		a.end()
+		if !repeat {
+			e.record(start, t.proxy.opts.Now().Sub(start), 0, a.addr)
+			return failure
+		}
+	}
+}
+
+func timeout(d time.Duration) time.Duration {
+	if d <= 0 {
+		return defaultTimeout
+	}
+	return d
+}

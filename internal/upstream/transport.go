@@ -1,0 +1,163 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"sallyport/internal/entity"
+)
+
+// transportKey holds every setting of a service that shapes its connections.
+type transportKey struct {
+	connectTimeout time.Duration
+	tls            bool
+	verify         bool
+}
+
+// maxResponseHead bounds the head of an upstream's answer, in bytes.
+const maxResponseHead = 256 << 10
+
+// continueTimeout is how long a body waits for an upstream's 100.
+const continueTimeout = time.Second
+
+func (p *Proxy) key(s *entity.Service) transportKey {
+	key := transportKey{connectTimeout: s.ConnectTimeout}
+	if key.tls = secure(s.Protocol); !key.tls {
+		return key
+	}
+	key.verify = p.opts.TLSVerify
+	if s.TLSVerify != nil {
+		key.verify = *s.TLSVerify
+	}
+	return key
+}
+
+func (p *Proxy) transport(key transportKey) *http.Transport {
+	d := &dialer{
+		net:     net.Dialer{Resolver: p.opts.Resolver, KeepAlive: 30 * time.Second},
+		timeout: timeout(key.connectTimeout),
+		tls:     p.tlsConfig(key),
+	}
+	return &http.Transport{
+		DialContext:            d.plain,
+		DialTLSContext:         d.secured,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    p.opts.MaxIdle,
+		MaxIdleConns:           4 * p.opts.MaxIdle,
+		IdleConnTimeout:        p.opts.IdleTimeout,
+		ExpectContinueTimeout:  continueTimeout,
+		MaxResponseHeaderBytes: maxResponseHead,
+		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1 only
+	}
+}
+
+func (p *Proxy) tlsConfig(key transportKey) *tls.Config {
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		RootCAs:            p.opts.RootCAs,
+		InsecureSkipVerify: !key.verify, //nolint:gosec // tls_verify of the service decides, as in Kong
+		ClientSessionCache: tls.NewLRUClientSessionCache(128),
+	}
+}
+
+// dialer makes the connections of one transport. The timeout covers the
+// connection and, separately, the TLS handshake.
+type dialer struct {
+	net     net.Dialer
+	timeout time.Duration
+	tls     *tls.Config
+}
+
+// conn is a connection that knows its address in text form.
+type conn struct {
+	net.Conn
+	addr string
+}
+
+// CloseWrite ends our direction of the connection.
+func (c *conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return http.ErrNotSupported
+}
+
+func (d *dialer) plain(ctx context.Context, network, addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	c, err := d.net.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, &dialError{err}
+	}
+	return &conn{c, c.RemoteAddr().String()}, nil
+}
+
+func (d *dialer) secured(ctx context.Context, network, addr string) (net.Conn, error) {
+	addr, name, err := splitKey(addr)
+	if err != nil {
+		return nil, &dialError{err}
+	}
+	c, err := d.plain(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	config := d.tls.Clone()
+	config.ServerName = name
+	secured := tls.Client(c, config)
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = c.Close() // the handshake's error is the one that counts
+		return nil, &dialError{err}
+	}
+	return &conn{secured, c.(*conn).addr}, nil
+}
+
+// hostForms gives a service's host and port as a URL and as a Host header want
+// them, and the bare host.
+func hostForms(s *entity.Service, tls bool) (authority, header, name string) {
+	name = strings.TrimSuffix(strings.TrimPrefix(s.Host, "["), "]")
+	authority = net.JoinHostPort(name, strconv.Itoa(s.Port))
+	header = authority
+	if tls && s.Port == 443 || !tls && s.Port == 80 {
+		header = authority[:strings.LastIndexByte(authority, ':')]
+	}
+	return authority, header, name
+}
+
+// keyMark begins the host of a pool key; no host name has it.
+const keyMark = "~"
+
+// namedKey is a URL host that keeps TLS connections apart that were made for
+// different server names: a connection verified for one must not serve another.
+// splitKey undoes it.
+func namedKey(serverName, host string, port int) string {
+	return keyMark + hex.EncodeToString([]byte(serverName)) + "." + hex.EncodeToString([]byte(host)) +
+		":" + strconv.Itoa(port)
+}
+
+// splitKey gives the address to dial and the server name to ask for.
+func splitKey(addr string) (dial, serverName string, err error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", "", err
+	}
+	key, marked := strings.CutPrefix(host, keyMark)
+	if !marked {
+		return addr, host, nil
+	}
+	name, target, _ := strings.Cut(key, ".")
+	rawName, errName := hex.DecodeString(name)
+	rawTarget, errTarget := hex.DecodeString(target)
+	if err := errors.Join(errName, errTarget); err != nil {
+		return "", "", err
+	}
+	return net.JoinHostPort(string(rawTarget), port), string(rawName), nil
+}
