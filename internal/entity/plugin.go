@@ -22,7 +22,7 @@ type PluginType struct {
 }
 
 func pluginKind(types func(name string) (PluginType, bool)) *Kind {
-	p := &pluginRecords{types: types, known: make(map[string]*schema.Record)}
+	p := &pluginRecords{types: types, known: make(map[string]knownPlugin)}
 	p.common = p.record(schema.Any("config"), pluginProtocols(nil), consumerField(false))
 	return &Kind{
 		Name: Plugins, Singular: "plugin", Collection: Plugins, Lookup: "instance_name",
@@ -39,30 +39,44 @@ func pluginKind(types func(name string) (PluginType, bool)) *Kind {
 	}
 }
 
-// pluginRecords makes the record of each plugin's instances once.
+// pluginRecords keeps what is known of each plugin, and the record of its
+// instances, once it was asked for.
 type pluginRecords struct {
 	types  func(name string) (PluginType, bool)
 	common *schema.Record
 
 	mu    sync.Mutex
-	known map[string]*schema.Record // guarded by mu
+	known map[string]knownPlugin // guarded by mu
+}
+
+type knownPlugin struct {
+	PluginType
+	record *schema.Record
+}
+
+// find returns the plugin of that name.
+func (p *pluginRecords) find(name string) (knownPlugin, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known, ok := p.known[name]; ok {
+		return known, true
+	}
+	t, ok := p.types(name)
+	if !ok {
+		return knownPlugin{}, false
+	}
+	known := knownPlugin{t, p.record(configField(t), pluginProtocols(t.Protocols), consumerField(t.NoConsumer))}
+	p.known[name] = known
+	return known, true
 }
 
 // of returns the record for the plugin that in names.
 func (p *pluginRecords) of(in map[string]any) *schema.Record {
 	name, _ := in["name"].(string)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if r, ok := p.known[name]; ok {
-		return r
+	if known, ok := p.find(name); ok {
+		return known.record
 	}
-	t, ok := p.types(name)
-	if !ok {
-		return p.common
-	}
-	r := p.record(configField(t), pluginProtocols(t.Protocols), consumerField(t.NoConsumer))
-	p.known[name] = r
-	return r
+	return p.common
 }
 
 func (p *pluginRecords) record(config, protocols, consumer *schema.Field) *schema.Record {
@@ -84,7 +98,7 @@ func (p *pluginRecords) record(config, protocols, consumer *schema.Field) *schem
 
 func (p *pluginRecords) checkName(v any) error {
 	name, _ := v.(string)
-	if _, ok := p.types(name); !ok {
+	if _, ok := p.find(name); !ok {
 		return constError("plugin '" + name + "' not enabled; add it to the 'plugins' configuration property")
 	}
 	return nil
@@ -114,13 +128,13 @@ func consumerField(forbidden bool) *schema.Field {
 // prepare is Kind.Prepare for plugins.
 func (p *pluginRecords) prepare(in, normalized map[string]any) {
 	name, _ := normalized["name"].(string)
-	t, ok := p.types(name)
+	t, ok := p.find(name)
 	stored, isRecord := normalized["config"].(map[string]any)
 	if !ok || t.Prepare == nil || !isRecord {
 		return
 	}
 	config := maps.Clone(stored)
-	absent := absentAutos(t, in)
+	absent := absentAutos(t.Config, in)
 	for _, field := range absent {
 		delete(config, field)
 	}
@@ -141,17 +155,17 @@ func (k *Kind) AutoConfig(in, normalized map[string]any) []string {
 		return nil
 	}
 	name, _ := normalized["name"].(string)
-	t, ok := k.plugins.types(name)
+	t, ok := k.plugins.find(name)
 	if !ok {
 		return nil
 	}
-	return absentAutos(t, in)
+	return absentAutos(t.Config, in)
 }
 
-func absentAutos(t PluginType, in map[string]any) []string {
+func absentAutos(config *schema.Record, in map[string]any) []string {
 	given, _ := in["config"].(map[string]any)
 	var absent []string
-	for _, f := range t.Config.Fields {
+	for _, f := range config.Fields {
 		if _, said := given[f.Name]; f.Attr.Auto && !said {
 			absent = append(absent, f.Name)
 		}
@@ -166,12 +180,12 @@ func (k *Kind) DescribePlugin(name string) (map[string]any, bool) {
 	if k.plugins == nil {
 		return nil, false
 	}
-	t, ok := k.plugins.types(name)
+	t, ok := k.plugins.find(name)
 	if !ok {
 		return nil, false
 	}
 	r := schema.Record{
-		Fields: []*schema.Field{pluginProtocols(t.Protocols), configField(t)},
+		Fields: []*schema.Field{pluginProtocols(t.Protocols), configField(t.PluginType)},
 		Checks: t.Config.Checks,
 	}
 	out := r.Describe()

@@ -120,6 +120,10 @@ func refusal(p *entity.Plugin, err error) error {
 	if errors.As(err, &invalid) {
 		return err
 	}
+	var fields schema.Errors
+	if errors.As(err, &fields) {
+		return &entity.Invalid{Kind: entity.Plugins, ID: p.ID, Errors: fields}
+	}
 	var field *schema.FieldError
 	if errors.As(err, &field) {
 		return refused(p, "config."+strings.TrimPrefix(field.Path, "config."), field.Err.Error())

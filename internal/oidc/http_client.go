@@ -105,7 +105,7 @@ func newHTTPClient(o HTTPOptions) (*httpClient, error) {
 
 func trustedRoots(pem string) (*x509.CertPool, error) {
 	if pem == "" {
-		return nil, nil //nolint:nilnil // nil roots mean the system's
+		return nil, nil
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM([]byte(pem)) {

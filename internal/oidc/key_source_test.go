@@ -1,6 +1,8 @@
 package oidc
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"net/http"
@@ -95,6 +97,37 @@ func TestFloodOfUnknownKeysMakesNoFloodOfFetches(t *testing.T) {
 	}
 	if err := verify(t, p, tp, idToken(t, tp.claims())); err != nil {
 		t.Errorf("a good token during the flood: %v", err)
+	}
+}
+
+func TestRefetchTakesWhatAnotherCallerFetched(t *testing.T) {
+	t.Parallel()
+	tp := newTestProvider(t)
+	p := tp.relyingParty(t)
+	if err := verify(t, p, tp, idToken(t, tp.claims())); err != nil {
+		t.Fatal(err)
+	}
+	current, _, err := p.keys.get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer, started, err := p.keys.refetch(t.Context(), &keySet{})
+	if err != nil || newer != current || started || tp.count(pathKeys) != 1 {
+		t.Errorf("%v, %v, %d fetches", err, started, tp.count(pathKeys))
+	}
+}
+
+func TestRediscoveryLifetimeZeroSetsNoLimit(t *testing.T) {
+	t.Parallel()
+	tp := newTestProvider(t)
+	p := tp.relyingParty(t, func(o *Options) { o.RediscoveryLifetime = 0 })
+	for range 3 {
+		if err := verify(t, p, tp, sign(t, jose.RS256, rsaKey(), "other", tp.claims(), nil)); !errors.Is(err, ErrUnknownKey) {
+			t.Fatal(err)
+		}
+	}
+	if got := tp.count(pathKeys); got != 3 {
+		t.Errorf("%d fetches", got)
 	}
 }
 
@@ -211,6 +244,7 @@ func TestKeyChoice(t *testing.T) {
 	other := func(kid string) string {
 		return string(must(publicKey(kid, "", &otherRSAKey().PublicKey).MarshalJSON()))
 	}
+	small := string(must(publicKey("", "", &must(rsa.GenerateKey(rand.Reader, 1024)).PublicKey).MarshalJSON()))
 	broken := strings.Replace(named("rsa", ""), "{", `{"x5c":["AAAA"],`, 1)
 	for _, tc := range []struct {
 		name, kid string
@@ -230,6 +264,7 @@ func TestKeyChoice(t *testing.T) {
 		{"refuses a key for encryption", "rsa", []string{string(must(encryption.MarshalJSON()))}, ErrUnknownKey},
 		{"refuses a key with other key_ops", "rsa", []string{strings.Replace(named("rsa", ""), "{", `{"key_ops":["encrypt"],`, 1)}, ErrUnknownKey},
 		{"refuses a key with private parts", "rsa", []string{strings.Replace(named("rsa", ""), "{", `{"d":"AAAA",`, 1)}, ErrUnknownKey},
+		{"refuses a small rsa key", "", []string{small}, ErrUnknownKey},
 		{"refuses the key of another kid", "rsa", []string{named("b", "")}, ErrUnknownKey},
 		{"refuses where there are no keys", "rsa", nil, ErrUnknownKey},
 	} {

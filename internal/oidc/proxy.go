@@ -36,7 +36,7 @@ func newProxyRules(o HTTPOptions) (proxyRules, error) {
 
 func proxyURL(kind, text string) (*url.URL, error) {
 	if text == "" {
-		return nil, nil //nolint:nilnil // no proxy
+		return nil, nil
 	}
 	u, err := url.Parse(text)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {

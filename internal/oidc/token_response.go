@@ -88,7 +88,7 @@ func parseTokenResponse(object map[string]any, a *answer) (*TokenResponse, error
 // expiresIn reads seconds, as a number or a decimal string.
 func expiresIn(v any) (*time.Duration, error) {
 	if v == nil {
-		return nil, nil //nolint:nilnil // absent
+		return nil, nil
 	}
 	seconds, err := number(v)
 	if err != nil || seconds > maxExpiresIn.Seconds() || seconds < -maxExpiresIn.Seconds() {

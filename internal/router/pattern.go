@@ -72,34 +72,48 @@ func checkPattern(source string) error {
 
 // hasClassOperation finds &&, --, ~~ or a nested class inside brackets.
 func hasClassOperation(source string) bool {
-	inClass := false
 	for i := 0; i < len(source); i++ {
-		switch c := source[i]; {
-		case c == '\\':
+		switch source[i] {
+		case '\\':
 			i++
-		case !inClass:
-			if c == '[' {
-				inClass = true
-				if i+1 < len(source) && source[i+1] == '^' {
-					i++
-				}
-				if i+1 < len(source) && source[i+1] == ']' { // a literal, as the first member
-					i++
-				}
-			}
-		case c == ']':
-			inClass = false
-		case c == '[':
-			end := strings.Index(source[i:], ":]")
-			if !strings.HasPrefix(source[i:], "[:") || end < 0 {
+		case '[':
+			length, operation := scanClass(source[i:])
+			if operation {
 				return true
 			}
-			i += end + 1
-		case (c == '&' || c == '-' || c == '~') && i+1 < len(source) && source[i+1] == c:
-			return true
+			i += length - 1
 		}
 	}
 	return false
+}
+
+// scanClass reads the character class that s begins with, to its closing
+// bracket or to an operation.
+func scanClass(s string) (length int, operation bool) {
+	i := 1
+	if strings.HasPrefix(s[i:], "^") {
+		i++
+	}
+	if strings.HasPrefix(s[i:], "]") { // a literal, as the first member
+		i++
+	}
+	for ; i < len(s); i++ {
+		switch rest := s[i:]; {
+		case rest[0] == ']':
+			return i + 1, false
+		case rest[0] == '\\':
+			i++
+		case rest[0] == '[':
+			end := strings.Index(rest, ":]")
+			if !strings.HasPrefix(rest, "[:") || end < 0 {
+				return i, true
+			}
+			i += end + 1
+		case strings.HasPrefix(rest, "&&"), strings.HasPrefix(rest, "--"), strings.HasPrefix(rest, "~~"):
+			return i, true
+		}
+	}
+	return len(s), false
 }
 
 // Captures are the groups of the regular expression that matched a path. The

@@ -2,9 +2,11 @@ package schema
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxExact is the largest integer below which every integer is a float64.
@@ -64,6 +66,9 @@ func canonical(v any, depth int) (any, error) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for name, item := range v {
+			if err := checkUTF8(name); err != nil {
+				return nil, err
+			}
 			got, err := canonical(item, depth+1)
 			if err != nil {
 				return nil, err
@@ -81,6 +86,8 @@ func canonical(v any, depth int) (any, error) {
 			out = append(out, got)
 		}
 		return out, nil
+	case string:
+		return v, checkUTF8(v)
 	}
 	if n, ok := canonicalNumber(v); ok {
 		return n, nil
@@ -115,6 +122,20 @@ func fingerprint(v any) string {
 		return ""
 	}
 	return string(text)
+}
+
+// checkUTF8 refuses texts that JSON could not carry unchanged; a form can
+// bring them. The position counts bytes from 1.
+func checkUTF8(text string) error {
+	for i, r := range text {
+		if r != utf8.RuneError {
+			continue
+		}
+		if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
+			return fmt.Errorf("invalid utf-8 character sequence detected at position %d", i+1)
+		}
+	}
+	return nil
 }
 
 // isUUID accepts 8-4-4-4-12 hexadecimal digits in lower case.

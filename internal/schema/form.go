@@ -18,7 +18,7 @@ const MaxArguments = 1000
 // What cannot be converted stays a text, and what does not fit keeps its shape,
 // so that Normalize names it.
 func (r *Record) FromForm(values [][2]string) (map[string]any, error) {
-	if false {
+	if len(values) > MaxArguments {
 		return nil, ErrTooManyArguments
 	}
 	root := newFormNode()

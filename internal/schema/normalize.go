@@ -175,24 +175,6 @@ func (f *Field) isReference(v any) bool {
 // convert brings v to the field's type.
 func (f *Field) convert(v any, depth int) (any, any) {
 	switch f.Type {
-	case TypeString:
-		if s, ok := v.(string); ok {
-			return s, nil
-		}
-	case TypeBoolean:
-		if b, ok := v.(bool); ok {
-			return b, nil
-		}
-	case TypeInteger:
-		if n, ok := canonicalNumber(v); ok {
-			if i, whole := n.(int64); whole {
-				return i, nil
-			}
-		}
-	case TypeNumber:
-		if n, ok := canonicalNumber(v); ok {
-			return n, nil
-		}
 	case TypeArray, TypeSet:
 		if list, ok := v.([]any); ok {
 			return f.convertList(list, depth)
@@ -203,18 +185,50 @@ func (f *Field) convert(v any, depth int) (any, any) {
 		}
 	case TypeRecord:
 		if m, ok := v.(map[string]any); ok {
-			got, errs := f.Record.normalize(m, depth+1)
-			if errs != nil {
-				return nil, errs
-			}
-			return got, nil
+			return f.convertRecord(m, depth)
 		}
 	case TypeForeign:
 		return convertForeign(v)
 	case TypeAny:
 		return convertAny(v, depth)
+	case TypeString, TypeBoolean, TypeInteger, TypeNumber:
+		return f.convertScalar(v)
 	}
-	return nil, "expected " + article(f.Type) + " " + string(f.Type)
+	return nil, f.expected()
+}
+
+func (f *Field) expected() string { return "expected " + article(f.Type) + " " + string(f.Type) }
+
+func (f *Field) convertScalar(v any) (any, any) {
+	switch v := v.(type) {
+	case string:
+		if f.Type == TypeString {
+			if err := checkUTF8(v); err != nil {
+				return nil, err.Error()
+			}
+			return v, nil
+		}
+	case bool:
+		if f.Type == TypeBoolean {
+			return v, nil
+		}
+	default:
+		n, isNumber := canonicalNumber(v)
+		_, whole := n.(int64)
+		if isNumber && (f.Type == TypeNumber || f.Type == TypeInteger && whole) {
+			return n, nil
+		}
+	}
+	return nil, f.expected()
+}
+
+// convertRecord turns Errors into a finding only when there are any.
+func (f *Field) convertRecord(m map[string]any, depth int) (any, any) {
+	got, errs := f.Record.normalize(m, depth+1)
+	if errs != nil {
+		return nil, errs
+	}
+	return got, nil
 }
 
 func (f *Field) convertList(list []any, depth int) (any, any) {
@@ -251,7 +265,7 @@ func (f *Field) convertList(list []any, depth int) (any, any) {
 // normalizeElement refuses null, which has no meaning inside a list or map.
 func (f *Field) normalizeElement(v any, depth int) (any, any) {
 	if v == nil {
-		return nil, "expected " + article(f.Type) + " " + string(f.Type)
+		return nil, f.expected()
 	}
 	return f.normalize(v, depth)
 }
@@ -260,6 +274,10 @@ func (f *Field) convertMap(m map[string]any, depth int) (any, any) {
 	out := make(map[string]any, len(m))
 	errs := Errors{}
 	for key, item := range m {
+		if err := checkUTF8(key); err != nil {
+			errs["@key"] = err.Error()
+			continue
+		}
 		if f.Keys != nil {
 			if _, finding := f.Keys.normalize(key, depth+1); finding != nil {
 				errs[key] = finding
@@ -299,7 +317,7 @@ func convertForeign(v any) (any, any) {
 	}
 	out := make(map[string]any)
 	for name, value := range m {
-		if text, ok := value.(string); ok && text != "" {
+		if text, ok := value.(string); ok && text != "" && checkUTF8(text) == nil {
 			out[name] = text
 		}
 	}

@@ -54,6 +54,14 @@ func sample() *schema.Record {
 				}
 				return nil
 			},
+		}, {
+			Fields: []string{"weight"},
+			Run: func(v map[string]any) []schema.Violation {
+				if _, present := v["weight"]; !present {
+					return []schema.Violation{{Message: "ran beside a bad weight"}}
+				}
+				return nil
+			},
 		}},
 	}
 }
@@ -182,8 +190,8 @@ func TestNormalizeRefuses(t *testing.T) {
 			`{"host":"a","name":"a","config":{"issuer":"i"}}`,
 			"2 schema violations (name and host must differ; config.issuer: seen by a check)",
 		},
-		"a check only while its fields are good": {
-			`{"name":"a"}`, "schema violation (host: required field missing)",
+		"a bad field without the checks that need it": {
+			`{"host":"a","weight":"x"}`, "schema violation (weight: expected an integer)",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -264,6 +272,28 @@ func TestNormalizeAcceptsGoNumbers(t *testing.T) {
 		if errs != nil || got["port"] != int64(81) {
 			t.Errorf("%T: %v, %v", n, got["port"], errs)
 		}
+	}
+}
+
+// JSON cannot carry such texts, a form can.
+func TestNormalizeRefusesTextsThatAreNotUTF8(t *testing.T) {
+	t.Parallel()
+	for name, in := range map[string]map[string]any{
+		"a field":         {"host": "a\xff"},
+		"a list":          {"host": "a", "paths": []any{"/\xff"}},
+		"a map's key":     {"host": "a", "headers": map[string]any{"\xff": []any{"x"}}},
+		"a free value":    {"host": "a", "extra": []any{"\xff"}},
+		"a free key":      {"host": "a", "extra": map[string]any{"\xff": 1}},
+		"a foreign key":   {"host": "a", "service": map[string]any{"name": "\xff"}},
+		"an unknown name": {"host": "a", "\xff": 1},
+	} {
+		if got, errs := sample().Normalize(in); errs == nil {
+			t.Errorf("%s: accepted as %v", name, got)
+		}
+	}
+	_, errs := sample().Normalize(map[string]any{"host": "a\ufffdé\xff"})
+	if errs == nil || errs.Message() != "schema violation (host: invalid utf-8 character sequence detected at position 7)" {
+		t.Errorf("message %v", errs)
 	}
 }
 

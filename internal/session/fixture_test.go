@@ -191,7 +191,10 @@ func newBench(t testing.TB, storage string, change ...func(*session.Options)) *b
 	if storage == "store" {
 		b.opts.Store = b.store
 	}
-	b.Manager = b.with(t, change...)
+	for _, f := range change {
+		f(&b.opts)
+	}
+	b.Manager = b.with(t)
 	return b
 }
 

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -11,6 +12,8 @@ import (
 // where a request that was sent before the new cookie arrived carries the old
 // tokens and no store knows better.
 const flightKept = 10 * time.Second
+
+var errFlight = errors.New("session: a shared flight ended early")
 
 // Flights lets concurrent requests share one piece of work and its result. The
 // zero value is ready; it is safe for concurrent use. One is shared by the
@@ -69,7 +72,9 @@ func (f *Flights) run(ctx context.Context, key string, one *flight, limit, kept 
 		}
 		close(one.done)
 	}()
-	one.out, one.err = work(ctx)
+	one.err = errFlight // what remains when work does not return
+	out, err := work(ctx)
+	one.out, one.err = out, err
 }
 
 func (f *Flights) forget(key string) {

@@ -266,7 +266,7 @@ func TestSessionsAreBoundToTheRequest(t *testing.T) {
 			refused(t, b.Manager, moved, session.ReasonForged)
 
 			free := newAgent(t)
-			unbound := b.with(t)
+			unbound := b.with(t, func(o *session.Options) { o.BindIP, o.BindScheme, o.BindUserAgent = false, false, false })
 			login(t, unbound, free, entry())
 			moved = free.visit()
 			change.visit(&moved)

@@ -23,7 +23,8 @@ var (
 	ErrUnavailable = errors.New("session: store is unavailable")
 )
 
-// Record is what a store keeps under a key: bytes that mean nothing to it.
+// Record is what a store keeps under a key: bytes that mean nothing to it, and
+// that nobody may change.
 type Record struct {
 	Data []byte
 	// Version is 1 after Create and grows by one with each swap.

@@ -355,4 +355,9 @@ func TestDocumentsAreBounded(t *testing.T) {
 			}
 		})
 	}
+	// Told before anything is built, when no line is known yet.
+	_, err := parseYAML([]byte(v3 + "_ignore: [" + strings.Repeat("x,", 2*maxNodes) + "]\n"))
+	if want := "more than 500000 values"; err == nil || err.Error() != want {
+		t.Errorf("got %.200v, want %s", err, want)
+	}
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,9 +64,6 @@ func (p Problem) text(name string) string {
 	b.WriteString(p.Message)
 	return b.String()
 }
-
-// Status is the HTTP status that fits.
-func (e *DocumentError) Status() int { return http.StatusBadRequest }
 
 // Body is the JSON object that answers POST /config. With flatten, the errors
 // of entities are listed entity by entity.

@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"sallyport/internal/entity"
+	"sallyport/internal/schema"
 )
 
 // resolve returns in with references by name replaced by the id. What is no
@@ -19,13 +20,13 @@ func (r *reader) resolve(k *entity.Kind, in Object) (Object, error) {
 		if !known {
 			continue
 		}
-		name, ok := ref[parent.kind.Lookup].(string)
-		if !ok {
+		field, name := namedBy(parent.kind, ref)
+		if field == "" {
 			continue
 		}
-		found, ok := r.Lookup(f.Kind, name)
-		if !ok {
-			return nil, foreignUnresolved(f, parent.kind.Lookup, name)
+		found := r.byUnique(parent, field, name)
+		if found == nil {
+			return nil, foreignUnresolved(f, field, name)
 		}
 		if !copied {
 			out, copied = maps.Clone(in), true
@@ -35,6 +36,20 @@ func (r *reader) resolve(k *entity.Kind, in Object) (Object, error) {
 	return out, nil
 }
 
+// namedBy returns the unique field by which ref names an entity of a kind, and
+// its value; the field is empty if there is none.
+func namedBy(k *entity.Kind, ref map[string]any) (field, value string) {
+	for _, fields := range k.Unique {
+		if len(fields) != 1 {
+			continue
+		}
+		if text, ok := ref[fields[0]].(string); ok {
+			return fields[0], text
+		}
+	}
+	return "", ""
+}
+
 // check holds a normalised entity against all others.
 func (r *reader) check(k *entity.Kind, id string, v Object) error {
 	for _, f := range k.Foreign {
@@ -42,6 +57,9 @@ func (r *reader) check(k *entity.Kind, id string, v Object) error {
 			continue
 		}
 		parent := entity.ForeignID(v, f.Field)
+		if parent == "" {
+			return SchemaViolation(schema.Errors{f.Field: schema.Errors{"id": "missing primary key"}})
+		}
 		if _, ok := r.Get(f.Kind, parent); !ok {
 			return foreignMissing(f, parent)
 		}

@@ -72,6 +72,11 @@ func TestInsertRefuses(t *testing.T) {
 			`foreign key unresolved (consumer.username: the foreign key cannot be resolved with '{username="x"}' for an existing 'consumers' entity)`},
 		{"a reference that is a text", entity.Routes, Object{"paths": []any{"/"}, "service": "a"}, 2, 400,
 			"schema violation (service: expected a record)"},
+		{"a reference by what names nothing", entity.Routes, Object{"paths": []any{"/"}, "service": map[string]any{"host": "a"}}, 2, 400,
+			"schema violation (service.id: missing primary key)"},
+		{"a reference to a kind that is not here, by name", entity.Services,
+			Object{"host": "a", "protocol": "https", "client_certificate": map[string]any{"name": "x"}}, 2, 400,
+			"schema violation (client_certificate.id: missing primary key)"},
 		{"a reference without a key", entity.Routes, Object{"paths": []any{"/"}, "service": map[string]any{}}, 2, 400,
 			"schema violation (service.id: missing primary key)"},
 	} {
@@ -87,6 +92,7 @@ func TestInsertRefuses(t *testing.T) {
 	// Controls: the same with what was at fault put right.
 	b.must(t, insert(entity.Routes, route("r", "a")))
 	b.must(t, insert(entity.Plugins, door("consumer", map[string]any{"username": "bob"})))
+	b.must(t, insert(entity.Plugins, door("consumer", map[string]any{"custom_id": "1"}, "route", map[string]any{"name": "r"})))
 	b.must(t, insert(entity.Plugins, door()))
 }
 

@@ -83,9 +83,6 @@ type reader struct {
 	tables map[string]*table
 }
 
-// Kinds returns the kinds that are stored, parents before their children.
-func (r *reader) Kinds() []*entity.Kind { return r.kinds }
-
 // Get returns the entity of that id.
 func (r *reader) Get(kind, id string) (Object, bool) {
 	t, ok := r.tables[kind]
@@ -135,15 +132,15 @@ func (r *reader) ByField(kind, field string, value any) []Object {
 		return found
 	}
 	for _, id := range t.sortedIDs() {
-		if got := t.byID[id][field]; comparable(got) && got == value {
+		if got := t.byID[id][field]; isScalar(got) && got == value {
 			found = append(found, t.byID[id])
 		}
 	}
 	return found
 }
 
-// comparable keeps lists and maps away from ==.
-func comparable(v any) bool {
+// isScalar keeps lists and maps away from ==.
+func isScalar(v any) bool {
 	switch v.(type) {
 	case []any, map[string]any:
 		return false

@@ -38,7 +38,7 @@ import (
 // rig's gateway.
 const (
 	clientID     = "app"
-	clientSecret = "planted:client%secret+1"
+	clientSecret = "planted:client%secret+with/32=bytes?" // RFC 7518 section 3.2 wants 32 for HS256
 	userName     = "ada"
 )
 
@@ -144,7 +144,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	idpOptions := practiceidp.Options{
 		Clients: []practiceidp.Client{{
 			ID: clientID, Secret: clientSecret, SkipConsent: true,
-			RedirectURIs:           []string{r.gateway.URL + "/", r.gateway.URL + "/cb", r.gateway.URL + "/app", r.gateway.URL + "/app/x"},
+			RedirectURIs:           []string{r.gateway.URL + "/", r.gateway.URL + "/cb", r.gateway.URL + "/app", r.gateway.URL + "/app/x", r.gateway.URL + "/page"},
 			PostLogoutRedirectURIs: []string{"https://app.test/bye"},
 		}},
 		Users: []practiceidp.User{

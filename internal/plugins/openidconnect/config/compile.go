@@ -87,6 +87,7 @@ func (c *Config) warn() {
 			c.Warnings = append(c.Warnings, text)
 		}
 	}
+	say(len(c.Method.Enabled) == 0, "config.auth_methods: no credential is recognised, so that every request is refused")
 	say(len(c.Clients) == 0, "config.client_id: no client is configured, so that nobody can log in")
 	say(!c.Session.Secret.Empty() && len(c.Session.Secret.Reveal()) < weakSecret,
 		"config.session_secret: shorter than 16 bytes, which can be guessed")
@@ -111,7 +112,7 @@ func (c *Config) Provider() oidc.Options {
 		RediscoveryLifetime: c.Issuer.RediscoveryLifetime,
 		CacheTTL:            max(c.Cache.TTL, time.Second),
 		HTTP: oidc.HTTPOptions{
-			Timeout:                max(c.HTTP.Timeout, time.Millisecond),
+			Timeout:                c.HTTP.Timeout,
 			InsecureSkipVerify:     !c.HTTP.Verify,
 			DisableKeepAlive:       !c.HTTP.KeepAlive,
 			HTTPProxy:              c.HTTP.HTTPProxy,

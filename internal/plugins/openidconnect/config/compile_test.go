@@ -224,6 +224,7 @@ func TestRefusals(t *testing.T) {
 		"a script as redirect target":                        {object{"logout_redirect_uri": list("javascript:alert(1)")}, "logout_redirect_uri.1: expected an absolute"},
 		"a relative redirect target":                         {object{"login_redirect_uri": list("//evil.test/")}, "login_redirect_uri.1: expected an absolute"},
 		"a redirect target with a backslash":                 {object{"login_redirect_uri": list(`https://a.test\@evil.test`)}, "login_redirect_uri.1: expected an absolute"},
+		"a redirect target with a backslash in its path":     {object{"login_redirect_uri": list(`https://a.test/\\evil.test`)}, "login_redirect_uri.1: expected an absolute"},
 		"a redirect target with user information":            {object{"redirect_uri": list("https://a.test@evil.test/")}, "redirect_uri.1: a URL with user information"},
 		"a redirect target with a tab":                       {object{"redirect_uri": list("https://a.test/\tx")}, "redirect_uri.1: expected an absolute"},
 		"a redirect target with a fragment":                  {object{"redirect_uri": list("https://a.test/#")}, "redirect_uri.1: a URL with a fragment"},
@@ -257,6 +258,7 @@ func TestRefusals(t *testing.T) {
 		"Redis without a host":                               {object{"session_storage": "redis", "redis": object{"host": nil}}, "redis.host: required"},
 		"a socket in place of the host is accepted":          {object{"session_storage": "redis", "redis": object{"host": nil, "socket": "/run/redis.sock"}}, ""},
 		"a negative timeout":                                 {object{"session_idling_timeout": -1}, "session_idling_timeout: value should be between 0 and"},
+		"no time for calls to the provider":                  {object{"timeout": 0}, "timeout: value should be between 1 and"},
 		"a claims rule, which would not be enforced":         {object{"scopes_required": list("admin")}, "scopes_required: not supported"},
 		"a Redis cluster":                                    {object{"redis": object{"cluster_nodes": list(object{"ip": "a"})}}, "redis.cluster_nodes: not supported"},
 		"a reference in an unsupported field":                {object{"redis": object{"sentinel_username": "{vault://env/id}"}}, "redis.sentinel_username: not supported"},
@@ -277,6 +279,31 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("the error shows a resolved value: %v", err)
 			}
 		})
+	}
+}
+
+func TestProtectedParameters(t *testing.T) {
+	t.Parallel()
+	for field, names := range map[string][]string{
+		"authorization_query_args": {
+			"state", "nonce", "redirect_uri", "response_type", "response_mode", "client_id", "code_challenge",
+			"code_challenge_method", "request", "request_uri",
+		},
+		"token_post_args": {
+			"grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "client_id", "client_secret",
+			"client_assertion", "client_assertion_type",
+		},
+		"userinfo_query_args": {"access_token"},
+	} {
+		for _, name := range names {
+			in := object{field + "_names": list(name), field + "_values": list("x")}
+			if _, err := compile(t, in); err == nil {
+				t.Errorf("%s may set %s", field, name)
+			}
+		}
+		if _, err := compile(t, object{field + "_names": list("prompt"), field + "_values": list("x")}); err != nil {
+			t.Errorf("%s may not set prompt: %v", field, err)
+		}
 	}
 }
 
@@ -325,11 +352,11 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("warnings about a sound configuration: %q", sound.Warnings)
 	}
 	c := compiled(t, object{
-		"session_secret": "hunter2", "verify_signature": false, "verify_claims": false, "verify_nonce": false, "ssl_verify": false,
+		"auth_methods": nil, "session_secret": "hunter2", "verify_signature": false, "verify_claims": false, "verify_nonce": false, "ssl_verify": false,
 		"session_storage": "redis", "redis": object{"ssl": true, "ssl_verify": false},
 	})
 	all := strings.Join(c.Warnings, "\n")
-	for _, name := range []string{"client_id", "session_secret", "verify_signature", "verify_claims", "verify_nonce", "config.ssl_verify", "redis.ssl_verify"} {
+	for _, name := range []string{"auth_methods", "client_id", "session_secret", "verify_signature", "verify_claims", "verify_nonce", "config.ssl_verify", "redis.ssl_verify"} {
 		if !strings.Contains(all, name) {
 			t.Errorf("no warning about %s", name)
 		}

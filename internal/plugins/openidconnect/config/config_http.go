@@ -48,7 +48,7 @@ func (g *HTTPConfig) fields() []*schema.Field {
 	return []*schema.Field{
 		schema.Bool("ssl_verify", &g.Verify, true).
 			Doc("Verifies the certificates of the identity provider."),
-		schema.Millis("timeout", &g.Timeout, 10*time.Second).
+		schema.Millis("timeout", &g.Timeout, 10*time.Second).Between(1, 2147483646).
 			Doc("Network timeout in milliseconds for identity provider calls."),
 		schema.Bool("keepalive", &g.KeepAlive, true).
 			Doc("Reuses connections to the identity provider."),

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"crypto/tls"
+	"log/slog"
+
+	"sallyport/internal/entity"
+	"sallyport/internal/flow"
+	"sallyport/internal/plugin"
+	"sallyport/internal/plugins/openidconnect"
+	"sallyport/internal/plugins/openidconnect/config"
+	"sallyport/internal/session"
+	"sallyport/internal/session/redisstore"
+)
+
+// definitions are all plugins of the program.
+func definitions(logger *slog.Logger) []plugin.Definition {
+	return []plugin.Definition{
+		openidconnect.Definition(openidconnect.Deps{
+			Version:   version,
+			Logger:    logger,
+			Events:    flow.Log{Logger: logger},
+			OpenStore: openStore,
+		}),
+	}
+}
+
+// kindsOf are the kinds of entities, with what definitions say of plugins.
+func kindsOf(definitions []plugin.Definition) []*entity.Kind {
+	types := make(map[string]entity.PluginType, len(definitions))
+	for _, d := range definitions {
+		types[d.Name] = entity.PluginType{
+			Config: d.Config(), Protocols: d.Protocols, NoConsumer: d.NoConsumer, Prepare: d.Prepare,
+		}
+	}
+	return entity.Kinds(func(name string) (entity.PluginType, bool) {
+		t, ok := types[name]
+		return t, ok
+	})
+}
+
+// openStore opens the session store that a plugin asks for.
+func openStore(c config.StoreConfig) (openidconnect.Store, error) {
+	if c.Storage == config.StorageMemory {
+		return memoryStore{session.NewMemory(session.MemoryOptions{})}, nil
+	}
+	r := c.Redis
+	options := redisstore.Options{
+		Host: r.Host, Port: r.Port, Socket: r.Socket,
+		Username: r.Username, Password: r.Password, Database: r.Database, Prefix: r.Prefix,
+		ConnectTimeout: r.ConnectTimeout, Timeout: max(r.SendTimeout, r.ReadTimeout),
+	}
+	if r.TLS {
+		options.TLS = &tls.Config{
+			MinVersion: tls.VersionTLS12, ServerName: r.ServerName,
+			InsecureSkipVerify: !r.Verify, //nolint:gosec // config.redis.ssl_verify, true by default
+		}
+	}
+	return redisstore.New(options)
+}
+
+// memoryStore is a store that needs no closing.
+type memoryStore struct{ *session.Memory }
+
+// Close implements openidconnect.Store.
+func (memoryStore) Close() {}
