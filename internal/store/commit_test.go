@@ -148,6 +148,15 @@ func TestViewsNeverChange(t *testing.T) {
 	if n := len(old.ByField(entity.Routes, "service", id(1))); n != 3 {
 		t.Errorf("%d children in the old view", n)
 	}
+	if diff := cmp.Diff([]string{id(2), id(6), id(7)}, ids(b.View().ByField(entity.Routes, "service", id(1)))); diff != "" {
+		t.Errorf("children in the new view: %s", diff)
+	}
+	b.must(t, patch(entity.Routes, "rc", Object{"service": map[string]any{"name": "b"}}))
+	for parent, want := range map[string][]string{id(1): {id(2), id(7)}, id(3): {id(6)}} {
+		if diff := cmp.Diff(want, ids(b.View().ByField(entity.Routes, "service", parent))); diff != "" {
+			t.Errorf("children of %s after a move: %s", parent, diff)
+		}
+	}
 }
 
 func TestConcurrentChangesAreSerialised(t *testing.T) {

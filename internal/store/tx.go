@@ -68,12 +68,12 @@ func (tx *Tx) Upsert(kind, key string, in Object) (Object, error) {
 	if isUUID(key) {
 		in["id"] = key
 	} else {
-		in[t.kind.Lookup] = key
-		if old, ok := tx.Lookup(kind, key); ok {
-			in["id"] = old["id"]
-		} else if _, given := in["id"]; !given {
-			in["id"] = tx.newID()
+		old, ok := tx.Lookup(kind, key)
+		if !ok {
+			in[t.kind.Lookup] = key
+			return tx.Insert(kind, in)
 		}
+		in[t.kind.Lookup], in["id"] = key, old["id"]
 	}
 	v, err := tx.normalize(t.kind, in)
 	if err != nil {
@@ -95,12 +95,7 @@ func (tx *Tx) Patch(kind, key string, in Object) (Object, error) {
 	if !ok {
 		return nil, NotFound(key)
 	}
-	in, err = tx.resolve(t.kind, in)
-	if err != nil {
-		return nil, err
-	}
-	merged := t.kind.Merge(old, in)
-	merged = tx.withTimes(merged)
+	merged := tx.withTimes(t.kind.Merge(old, in))
 	merged["id"] = old["id"]
 	v, err := tx.normalize(t.kind, merged)
 	if err != nil {

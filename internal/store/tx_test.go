@@ -193,6 +193,12 @@ func TestUpsertByName(t *testing.T) {
 	if n := len(b.View().Set().Services); n != 1 {
 		t.Errorf("%d services", n)
 	}
+	_, err := b.try(t, upsert(entity.Services, "new", Object{"host": "z.test", "id": id(1)}))
+	wantError(t, err, 3, 400, `primary key violation on key '{id="`+id(1)+`"}'`)
+	made = b.must(t, upsert(entity.Services, "new", Object{"host": "z.test", "id": id(9)}))
+	if made["id"] != id(9) {
+		t.Errorf("a free id is not used: %v", made)
+	}
 }
 
 func TestUpsertRefusesTheNameOfAnother(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 // parseYAML builds the tree of a document that consists of one YAML document.
 func parseYAML(data []byte) (*node, error) {
-	if false {
+	if separators(data) > 2*maxNodes {
 		return nil, errTooMany(0)
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport/internal/practiceidp"
 )
@@ -270,5 +271,108 @@ func TestClaimWithLineBreaksReachesNoHeader(t *testing.T) {
 	}
 	if a.status != http.StatusOK {
 		t.Errorf("got %d", a.status)
+	}
+}
+
+func TestRequestChoosesItsClient(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{
+		config: map[string]any{"client_id": []any{clientID, "second"}, "client_secret": []any{clientSecret, "second-secret"}},
+		idp: func(o *practiceidp.Options) {
+			o.Clients = append(o.Clients, practiceidp.Client{ID: "second", Secret: "second-secret", SkipConsent: true, RedirectURIs: o.Clients[0].RedirectURIs})
+		},
+	})
+	for name, tt := range map[string]struct {
+		path, header, want string
+	}{
+		"nothing asked": {"/", "", clientID}, "by id": {"/?client_id=second", "", "second"}, "by position": {"/?client_id=2", "", "second"},
+		"out of range": {"/?client_id=3", "", clientID}, "by header": {"/", "second", "second"},
+	} {
+		b := r.browser()
+		req := b.request(http.MethodGet, tt.path, nil)
+		if tt.header != "" {
+			req.Header.Set("X-Client-ID", tt.header)
+		}
+		a := b.send(req)
+		u, _ := url.Parse(a.location())
+		if got := u.Query().Get("client_id"); got != tt.want {
+			t.Errorf("%s: client %q, want %q", name, got, tt.want)
+			continue
+		}
+		// Callback, session and refresh use the same client.
+		if end := b.callback(b.authorize(a.location())); !end.sets("session") || b.get("/").status != http.StatusOK {
+			t.Errorf("%s: %d %s", name, end.status, end.body)
+		}
+	}
+	b := r.browser()
+	if a := b.post("/", url.Values{"client_id": {"second"}}); !strings.Contains(a.location(), "client_id=second") {
+		t.Errorf("by form: %q", a.location())
+	}
+}
+
+func TestHideCredentialsKeepsTheSessionCookieFromTheUpstream(t *testing.T) {
+	t.Parallel()
+	for _, hide := range []bool{true, false} {
+		r := newRig(t, rigOptions{config: map[string]any{"hide_credentials": hide}})
+		b := r.browser()
+		b.login("/")
+		u, _ := url.Parse(r.gateway.URL)
+		b.jar.SetCookies(u, []*http.Cookie{{Name: "theirs", Value: "kept", Path: "/"}})
+		a := b.get("/")
+		if got := strings.Contains(a.body, b.cookie("session")); got == hide {
+			t.Errorf("hide_credentials %v: the upstream got the session cookie: %v", hide, got)
+		}
+		if !strings.Contains(a.body, "theirs=kept") || strings.Contains(a.body, "authorization=") {
+			t.Errorf("hide_credentials %v: %s", hide, a.body)
+		}
+	}
+}
+
+func TestDerivedRedirectURITooLongForTheStateIsExplained(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	a := r.browser().get("/" + strings.Repeat("x", 900))
+	r.refused(a, http.StatusInternalServerError, 0)
+	if a.location() != "" || !strings.Contains(r.log.String()+a.body, "configure redirect_uri") {
+		t.Errorf("%d to %q %s", a.status, a.location(), a.body)
+	}
+	r.change(map[string]any{"redirect_uri": []any{r.gateway.URL + "/cb"}})
+	b := r.browser()
+	b.login("/" + strings.Repeat("x", 900))
+}
+
+func TestUnauthorizedEndsAnUnusableSession(t *testing.T) {
+	t.Parallel()
+	for _, destroy := range []bool{true, false} {
+		r := newRig(t, rigOptions{
+			config: map[string]any{"unauthorized_destroy_session": destroy},
+			idp:    func(o *practiceidp.Options) { o.AccessTokenTTL = time.Minute },
+		})
+		r.idp.Misbehave("no-refresh-token")
+		b := r.browser()
+		b.login("/")
+		r.clock.advance(2 * time.Minute)
+		req := b.request(http.MethodGet, "/", nil)
+		req.Header.Set("X-Requested-With", "XMLHttpRequest")
+		if a := b.send(req); a.status != http.StatusUnauthorized || (b.cookie("session") == "") != destroy {
+			t.Errorf("destroy %v: %d, cookie %q", destroy, a.status, b.cookie("session"))
+		}
+	}
+}
+
+func TestPreflightPassesOnlyWhereItMay(t *testing.T) {
+	t.Parallel()
+	for _, run := range []bool{true, false} {
+		r := newRig(t, rigOptions{config: map[string]any{"run_on_preflight": run}})
+		b := r.browser()
+		req := b.request(http.MethodOptions, "/", nil)
+		req.Header.Set("Authorization", "Bearer forged")
+		a := b.send(req)
+		if (a.status == http.StatusOK) == run {
+			t.Errorf("run_on_preflight %v: %d", run, a.status)
+		}
+		if strings.Contains(a.body, "forged") {
+			t.Errorf("run_on_preflight %v: a forged credential reached the upstream", run)
+		}
 	}
 }

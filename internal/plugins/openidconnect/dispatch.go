@@ -34,9 +34,7 @@ func (h *handler) Serve(w http.ResponseWriter, q *plugin.Request, next plugin.Ne
 	case todo.login != nil:
 		return h.login(w, v, *todo.login)
 	case todo.proxy != nil:
-		if err := h.introduce(v, todo.proxy); err != nil {
-			return err
-		}
+		h.introduce(v, todo.proxy)
 		return next(w, q)
 	}
 	return nil // answered
@@ -66,6 +64,9 @@ func (h *handler) step(w http.ResponseWriter, v *visit) (after, error) {
 	}
 	if h.config.Method.Has(config.MethodAuthorizationCode) && mayRedirect(v.q.HTTP) {
 		return after{login: &loginStart{reason: firstLogin, target: h.targetOf(v)}}, nil
+	}
+	if err := h.endUnusable(v); err != nil {
+		return after{}, err
 	}
 	return after{}, v.refuse(outcome{status: http.StatusUnauthorized, cause: "no session"})
 }

@@ -95,8 +95,8 @@ type handler struct {
 	scope cookieScope
 	// managed are the upstream headers that only we set.
 	managed []string
-	// dropped are the names of all our cookies, own the same with the setting
-	// that renames each.
+	// own are all our cookies, dropped the names of those that the upstream
+	// does not get.
 	dropped  []string
 	own      []message.OwnCookie
 	bindIP   bool

@@ -48,7 +48,9 @@ func (h *handler) protect(q *plugin.Request) {
 	q.OwnCookies = append(q.OwnCookies, h.own...)
 }
 
-// ownCookies collects the names of all cookies that only we set.
+// ownCookies collects the names of all cookies that only we set, and of those
+// among them that the upstream must not get: all, unless hide_credentials is
+// off, which leaves it the session cookie.
 func (h *handler) ownCookies() {
 	for _, name := range h.sessions.CookieNames() {
 		h.own = append(h.own, message.OwnCookie{Name: name, Setting: "config.session_cookie_name"})
@@ -57,12 +59,14 @@ func (h *handler) ownCookies() {
 		h.own = append(h.own, message.OwnCookie{Name: name, Setting: "config.authorization_cookie_name"})
 	}
 	for _, c := range h.own {
-		h.dropped = append(h.dropped, c.Name)
+		if h.config.Header.HideCredentials || !slices.Contains(h.sessions.CookieNames(), c.Name) {
+			h.dropped = append(h.dropped, c.Name)
+		}
 	}
 }
 
 // introduce tells the upstream who is there.
-func (h *handler) introduce(v *visit, s *session.Session) error {
+func (h *handler) introduce(v *visit, s *session.Session) {
 	e := s.Entry()
 	hc := &h.config.Header
 	h.setToken(v, hc.AccessToken, e.AccessToken)
@@ -82,7 +86,6 @@ func (h *handler) introduce(v *visit, s *session.Session) error {
 	if hc.DownstreamSessionID.Name != "" {
 		v.q.Response.Set(hc.DownstreamSessionID.Name, s.ID())
 	}
-	return nil
 }
 
 func (h *handler) setToken(v *visit, header config.TokenHeader, token secret.String) {

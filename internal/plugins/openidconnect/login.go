@@ -2,6 +2,7 @@ package openidconnect
 
 import (
 	"crypto/rand"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -63,6 +64,9 @@ func (h *handler) login(w http.ResponseWriter, v *visit, s loginStart) error {
 	return nil
 }
 
+// errLongRedirectURI refuses a login whose state would not come back whole.
+var errLongRedirectURI = errors.New("openid-connect: the redirect_uri that is derived from the request is too long for the state; configure redirect_uri")
+
 // feasible checks that the cookies of a login can exist and reach their place
 // (decision 15, C8).
 func (h *handler) feasible(v *visit, st *loginState) error {
@@ -89,6 +93,9 @@ func (h *handler) authorizationRequest(v *visit, st *loginState, md *oidc.Metada
 	state, err := st.seal(h.keys, h.random())
 	if err != nil {
 		return "", err
+	}
+	if len(state) > maxState {
+		return "", errLongRedirectURI
 	}
 	a := &h.config.Authorization
 	request := oidc.AuthorizationRequest{
@@ -177,7 +184,7 @@ func (h *handler) targetOf(v *visit) string {
 	return v.q.Canonical.Origin() + v.q.Canonical.RawPath
 }
 
-// chooseClient picks the client that the request asks for in header or query
+// chooseClient picks the client that the request asks for in header, query or form
 // (openid-connect.md section 5); nil when none is configured.
 func (h *handler) chooseClient(v *visit) *config.Client {
 	if len(h.config.Clients) < 2 {
@@ -190,7 +197,16 @@ func (h *handler) chooseClient(v *visit) *config.Client {
 			return h.config.ChooseClient(asked)
 		}
 	}
-	return h.config.ChooseClient(passedArguments(v.q.Canonical.RawQuery, []string{name}).Get(name))
+	if asked := passedArguments(v.q.Canonical.RawQuery, []string{name}).Get(name); asked != "" {
+		return h.config.ChooseClient(asked)
+	}
+	if v.q.HTTP.Method == http.MethodPost {
+		if form, ok, err := v.q.PeekForm(); err == nil && ok {
+			asked, _ := form.Get(name)
+			return h.config.ChooseClient(asked)
+		}
+	}
+	return h.config.ChooseClient("")
 }
 
 // maxPassedArgument bounds a query argument that is passed on to the IdP.

@@ -71,8 +71,8 @@ func (h *handler) refresh(v *visit, s *session.Session) (*session.Session, error
 	return nil, v.refuse(o)
 }
 
-// endRefused ends a session whose refresh the IdP refused for good, or answered
-// with somebody else's token.
+// endRefused ends a session for good: the IdP refused its refresh, answered it
+// with somebody else's token, or its tokens have expired.
 func (h *handler) endRefused(v *visit) error {
 	lines, err := h.sessions.End(v.ctx, v.Visit)
 	if err != nil {
@@ -81,6 +81,16 @@ func (h *handler) endRefused(v *visit) error {
 	v.cookies(lines)
 	v.session = nil
 	return nil
+}
+
+// endUnusable ends, together with a 401, a session whose tokens cannot be used
+// any more (unauthorized_destroy_session). A login that starts in its place
+// deletes it anyway.
+func (h *handler) endUnusable(v *visit) error {
+	if v.session == nil || !h.config.Error.EndSessionUnauthorized {
+		return nil
+	}
+	return h.endRefused(v)
 }
 
 // redeemRefresh is the one token request of a refresh (OpenID Connect Core
