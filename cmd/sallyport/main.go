@@ -98,13 +98,13 @@ func (p program) tell(w io.Writer, format string, args ...any) {
 }
 
 func versionText() string {
-	text := "sallyport " + version
+	parts := []string{"sallyport", version}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-				text += " " + s.Value[:12]
+				parts = append(parts, s.Value[:12])
 			}
 		}
 	}
-	return text + " " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
+	return strings.Join(append(parts, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH), " ")
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,7 +122,7 @@ func (s *settings) check() error {
 	if (s.tlsCert == "") != (s.tlsKey == "") {
 		return &usageError{"--tls-cert and --tls-key belong together"}
 	}
-	for _, l := range append(append([]server.Listen{}, s.proxyListen...), s.adminListen...) {
+	for _, l := range slices.Concat(s.proxyListen, s.adminListen) {
 		if l.TLS && s.tlsCert == "" {
 			return &usageError{fmt.Sprintf("listen address %q: ssl needs --tls-cert and --tls-key", l)}
 		}
@@ -207,13 +208,11 @@ func choice(value *string, allowed ...string) *option {
 
 // Set implements flag.Value.
 func (o *option) Set(s string) error {
-	for _, a := range o.allowed {
-		if s == a {
-			*o.value = s
-			return nil
-		}
+	if !slices.Contains(o.allowed, s) {
+		return errors.New("want one of: " + strings.Join(o.allowed, ", "))
 	}
-	return errors.New("want one of: " + strings.Join(o.allowed, ", "))
+	*o.value = s
+	return nil
 }
 
 // String implements flag.Value.

@@ -55,11 +55,14 @@ func TestSettings(t *testing.T) {
 			},
 		},
 		{
-			"the environment stands in for a flag", map[string]string{"SALLYPORT_LOG_LEVEL": "debug", "SALLYPORT_ADMIN_LISTEN": "off", "SALLYPORT_REAL_IP_RECURSIVE": "true"}, nil,
+			"the environment stands in for a flag",
+			map[string]string{"SALLYPORT_LOG_LEVEL": "debug", "SALLYPORT_ADMIN_LISTEN": "off", "SALLYPORT_REAL_IP_RECURSIVE": "true"},
+			nil,
 			func(s *settings) { s.logLevel, s.adminListen, s.realIPDeep = slog.LevelDebug, nil, true },
 		},
 		{
-			"a flag wins over the environment", map[string]string{"SALLYPORT_CONFIG": "env.yaml", "SALLYPORT_PROXY_LISTEN": "0.0.0.0:1"},
+			"a flag wins over the environment",
+			map[string]string{"SALLYPORT_CONFIG": "env.yaml", "SALLYPORT_PROXY_LISTEN": "0.0.0.0:1"},
 			[]string{"--config", "flag.yaml", "--proxy-listen", "0.0.0.0:2"},
 			func(s *settings) { s.config, s.proxyListen = "flag.yaml", []server.Listen{{Addr: "0.0.0.0:2"}} },
 		},

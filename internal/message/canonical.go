@@ -89,7 +89,7 @@ func (q *Request) target(r *http.Request) error {
 // authority must be the Host of the request (RFC 9112 §3.2.2).
 func absoluteForm(target, host string) (string, error) {
 	scheme, rest, ok := strings.Cut(target, "://")
-	if !ok || !(strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")) {
+	if !ok || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
 		return "", malformed("request target is neither a path nor an absolute http URL")
 	}
 	authority := rest

@@ -165,8 +165,14 @@ func TestHostOfHTTP10IsTheLocalAddress(t *testing.T) {
 
 func FuzzNew(f *testing.F) {
 	for _, s := range [][2]string{
-		{"/", "a.test"}, {"//evil.test", "a.test:8000"}, {`/\evil.test`, "a.test"}, {"/@evil.test", "a.test"},
-		{"http://a.test/x?y", "A.TEST"}, {"/a?//@x", "[::1]:80"}, {"/%2f%2fevil", "1.2.3.4"}, {"/[]", "a_b.test."},
+		{"/", "a.test"},
+		{"//evil.test", "a.test:8000"},
+		{`/\evil.test`, "a.test"},
+		{"/@evil.test", "a.test"},
+		{"http://a.test/x?y", "A.TEST"},
+		{"/a?//@x", "[::1]:80"},
+		{"/%2f%2fevil", "1.2.3.4"},
+		{"/[]", "a_b.test."},
 	} {
 		f.Add(s[0], s[1], "evil.test", "8443", "https", "/p")
 	}

@@ -3,6 +3,7 @@ package message
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -91,9 +92,7 @@ func clientAddr(peer netip.Addr, h http.Header, o Options) netip.Addr {
 		name = "X-Real-Ip"
 	}
 	client := peer
-	lines := h.Values(name)
-	for i := len(lines) - 1; i >= 0; i-- {
-		rest := lines[i]
+	for _, rest := range slices.Backward(h.Values(name)) {
 		for more := true; more; {
 			var last string
 			if comma := strings.LastIndexByte(rest, ','); comma >= 0 {

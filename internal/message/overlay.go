@@ -3,7 +3,7 @@ package message
 import (
 	"net/http"
 	"net/textproto"
-	"strings"
+	"slices"
 )
 
 // Overlay is a list of header changes that is recorded while plugins run and
@@ -37,8 +37,7 @@ func (o *Overlay) Add(name, value string) { o.record(opAdd, name, value) }
 func (o *Overlay) Remove(name string) { o.record(opRemove, name, "") }
 
 // RemoveSpellings drops the header under every name that an upstream may fold
-// into the same variable: upper and lower case, '-', '_' and '.' alike
-// (lessons B.1 row 3).
+// into the same variable: upper and lower case, '-', '_' and '.' alike.
 func (o *Overlay) RemoveSpellings(name string) { o.record(opRemoveSpellings, name, "") }
 
 func (o *Overlay) record(op operation, name, value string) {
@@ -77,9 +76,8 @@ func (o *Overlay) Values(name string) []string {
 // Touches reports whether a change concerns the header under any spelling that
 // Fold takes for the same.
 func (o *Overlay) Touches(name string) bool {
-	folded := Fold(name)
 	for _, c := range o.changes {
-		if Fold(c.name) == folded {
+		if sameSpelling(c.name, name) {
 			return true
 		}
 	}
@@ -103,15 +101,14 @@ func (o *Overlay) Apply(h http.Header) (refused []string) {
 			if c.op == opSet {
 				h[c.name] = []string{c.value}
 			} else {
-				old := h[c.name] // may share its storage with another header
-				h[c.name] = append(old[:len(old):len(old)], c.value)
+				// Clipped: the values may share their storage with another header.
+				h[c.name] = append(slices.Clip(h[c.name]), c.value)
 			}
 		case opRemove:
 			delete(h, c.name)
 		case opRemoveSpellings:
-			folded := Fold(c.name)
 			for name := range h {
-				if Fold(name) == folded {
+				if sameSpelling(name, c.name) {
 					delete(h, name)
 				}
 			}
@@ -121,17 +118,36 @@ func (o *Overlay) Apply(h http.Header) (refused []string) {
 }
 
 // Fold gives one form to all spellings of a header name that an upstream may
-// take for the same: lower case, with '_' and '.' as '-'.
+// take for the same: lower case, with '_', '.' and blank as '-'.
 func Fold(name string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '_' || r == '.' || r == ' ':
-			return '-'
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
+	b := []byte(name)
+	for i, c := range b {
+		b[i] = fold(c)
+	}
+	return string(b)
+}
+
+func fold(c byte) byte {
+	switch {
+	case c == '_' || c == '.' || c == ' ':
+		return '-'
+	case c >= 'A' && c <= 'Z':
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// sameSpelling reports whether Fold gives both names one form.
+func sameSpelling(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if fold(a[i]) != fold(b[i]) {
+			return false
 		}
-		return r
-	}, name)
+	}
+	return true
 }
 
 // ValidValue reports whether a header value can be serialised: no CR, LF, NUL or

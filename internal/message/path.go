@@ -1,6 +1,9 @@
 package message
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // NormalizePath brings a path, as received or as configured in a route, into
 // the one form on which routes are matched and which the upstream gets:
@@ -96,7 +99,7 @@ func removeDotSegments(p string) string {
 		switch segment {
 		case "", ".":
 		case "..":
-			out = out[:max(0, lastSlash(out))]
+			out = out[:max(0, bytes.LastIndexByte(out, '/'))]
 		default:
 			out = append(append(out, '/'), segment...)
 		}
@@ -108,15 +111,6 @@ func removeDotSegments(p string) string {
 		}
 		rest = tail
 	}
-}
-
-func lastSlash(b []byte) int {
-	for i := len(b) - 1; i >= 0; i-- {
-		if b[i] == '/' {
-			return i
-		}
-	}
-	return -1
 }
 
 // HiddenDotSegment reports whether a normal path, or what is left of one once

@@ -24,7 +24,7 @@ type Request struct {
 	// RawPath is the path as received: still percent-encoded, query removed,
 	// at least "/".
 	RawPath string
-	// Path is the normalised path (gateway.md section 5): unreserved escapes decoded,
+	// Path is the normalised path (Kong's router): unreserved escapes decoded,
 	// others in upper case, dot segments removed, slashes merged. The router
 	// decides on it and the upstream gets it.
 	Path string

@@ -134,7 +134,7 @@ func TestIndexedMatcherAgreesWithTheNaiveOne(t *testing.T) {
 	hosts := []string{"a.x", "b.x", "c.a.x", "a.y", "z"}
 	paths := []string{"/", "/a", "/a/", "/a/b", "/a/c", "/ab", "/abc/d", "/abc/de", "/b/d", "/a../b", "/c"}
 	matched := 0
-	for set := range 300 {
+	for set := range 120 {
 		routes := make([]*entity.Route, rnd.IntN(25))
 		for i := range routes {
 			routes[i] = randomRoute(rnd, i)
@@ -156,7 +156,7 @@ func TestIndexedMatcherAgreesWithTheNaiveOne(t *testing.T) {
 			}
 		}
 	}
-	if matched < 5000 {
+	if matched < 2000 {
 		t.Errorf("only %d requests matched: the sets test too little", matched)
 	}
 }

@@ -92,7 +92,7 @@ func run(t *testing.T, s *Server, log *logBuffer) *running {
 	if err := s.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // stopped by the cleanup, which waits
+	ctx, cancel := context.WithCancel(context.Background()) // ended by the cleanup, which waits
 	r := &running{Server: s, addr: s.Addrs()[0].String(), log: log, stop: cancel, done: make(chan error, 1)}
 	go func() {
 		r.done <- s.Run(ctx)

@@ -60,8 +60,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // refuse answers a request that does not get as far as the router.
 func (p *proxy) refuse(w http.ResponseWriter, q *plugin.Request, err error) {
-	var malformed *message.Error
-	if errors.As(err, &malformed) {
+	if malformed, ok := errors.AsType[*message.Error](err); ok {
 		err = httperror.Wrap(malformed.Status, httperror.StatusMessage(malformed.Status), err)
 		w.Header().Set("Connection", "close")
 	}
@@ -85,9 +84,9 @@ func (p *proxy) refuse(w http.ResponseWriter, q *plugin.Request, err error) {
 // must be deferred, since it recovers.
 func (p *proxy) finish(w http.ResponseWriter, q *plugin.Request) {
 	cut := false
-	switch v := recover(); {
-	case v == nil:
-	case v == http.ErrAbortHandler: //nolint:errorlint // a panic value, compared as net/http does
+	switch v := recover(); v {
+	case nil:
+	case http.ErrAbortHandler:
 		cut = true
 	default:
 		p.opts.Logger.ErrorContext(q.HTTP.Context(), "panic while serving a request",

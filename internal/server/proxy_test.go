@@ -20,7 +20,21 @@ import (
 
 var idPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-func get(t *testing.T, url string) (*http.Response, string) {
+// reply is an answer that was read; err tells that it broke off.
+type reply struct {
+	status int
+	header http.Header
+	closed bool
+	text   string
+	err    error
+}
+
+func read(resp *http.Response) reply {
+	text, err := io.ReadAll(resp.Body)
+	return reply{status: resp.StatusCode, header: resp.Header, closed: resp.Close, text: string(text), err: err}
+}
+
+func get(t *testing.T, url string) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
@@ -31,11 +45,18 @@ func get(t *testing.T, url string) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
+	return read(resp)
+}
+
+// readReply reads an answer to a request that was written by hand.
+func readReply(t *testing.T, r *bufio.Reader) reply {
+	t.Helper()
+	resp, err := http.ReadResponse(r, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(body)
+	defer func() { _ = resp.Body.Close() }()
+	return read(resp)
 }
 
 func TestHandlerGetsTheCanonicalRequest(t *testing.T) {
@@ -44,8 +65,7 @@ func TestHandlerGetsTheCanonicalRequest(t *testing.T) {
 		c := &q.Canonical
 		answer(w, q, 200, fmt.Sprint(q.ID, " ", c.Path, " ", c.RawQuery, " ", c.Host, " ", c.ListenPort, " ", c.Peer, " ", q.Start.IsZero(), " ", q.HTTP.URL.Path))
 	})
-	_, body := get(t, "http://"+r.addr+"/a/../b?x=1")
-	fields := strings.Fields(body)
+	fields := strings.Fields(get(t, "http://"+r.addr+"/a/../b?x=1").text)
 	if !idPattern.MatchString(fields[0]) {
 		t.Errorf("request id %q", fields[0])
 	}
@@ -53,8 +73,7 @@ func TestHandlerGetsTheCanonicalRequest(t *testing.T) {
 	if got, want := strings.Join(fields[1:], " "), "/b x=1 127.0.0.1 "+port+" 127.0.0.1 false /a/../b"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	_, second := get(t, "http://"+r.addr+"/")
-	if strings.Fields(second)[0] == fields[0] {
+	if second := get(t, "http://"+r.addr+"/").text; strings.Fields(second)[0] == fields[0] {
 		t.Error("two requests share an id")
 	}
 }
@@ -74,8 +93,7 @@ func TestTrustedPeersReachTheCanonicalRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = resp.Body.Close() }()
-		body, _ := io.ReadAll(resp.Body)
-		return string(body)
+		return read(resp).text
 	}
 	trusting := func(o *ProxyOptions) { o.Message.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }
 	if got := ask(start(t, handler, trusting)); got != "https://a.test" {
@@ -89,14 +107,14 @@ func TestTrustedPeersReachTheCanonicalRequest(t *testing.T) {
 func TestPanicBeforeTheHeadIsA500(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(http.ResponseWriter, *plugin.Request) { panic("planted panic") })
-	resp, body := get(t, "http://"+r.addr+"/")
-	if resp.StatusCode != 500 || strings.Contains(body, "planted") {
-		t.Errorf("%d %q", resp.StatusCode, body)
+	got := get(t, "http://"+r.addr+"/")
+	if got.status != 500 || strings.Contains(got.text, "planted") {
+		t.Errorf("%d %q", got.status, got.text)
 	}
-	id := resp.Header.Get("X-Kong-Request-Id")
+	id := got.header.Get("X-Kong-Request-Id")
 	want := "{\n  \"message\":\"An unexpected error occurred\",\n  \"request_id\":\"" + id + "\"\n}"
-	if body != want || !idPattern.MatchString(id) || resp.Header.Get("Server") != "sallyport" {
-		t.Errorf("body %q, id %q, server %q", body, id, resp.Header.Get("Server"))
+	if got.text != want || !idPattern.MatchString(id) || got.header.Get("Server") != "sallyport" {
+		t.Errorf("body %q, id %q, server %q", got.text, id, got.header.Get("Server"))
 	}
 	r.wait(t)
 	logged := r.log.records(t, "panic while serving a request")
@@ -121,11 +139,7 @@ func TestPanicAfterTheHeadCutsTheConnection(t *testing.T) {
 			if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"); err != nil {
 				t.Fatal(err)
 			}
-			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := io.ReadAll(resp.Body); err == nil {
+			if got := readReply(t, bufio.NewReader(c)); got.err == nil {
 				t.Error("the truncated answer looks complete")
 			}
 			r.wait(t)
@@ -198,8 +212,8 @@ func TestRequestIDsFailClosed(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(w http.ResponseWriter, q *plugin.Request) { answer(w, q, 200, "") },
 		func(o *ProxyOptions) { o.Rand = iotest.ErrReader(errors.New("no chance left")) })
-	if resp, _ := get(t, "http://"+r.addr+"/"); resp.StatusCode != 500 {
-		t.Errorf("status %d without a request id", resp.StatusCode)
+	if got := get(t, "http://"+r.addr+"/"); got.status != 500 {
+		t.Errorf("status %d without a request id", got.status)
 	}
 	r.wait(t)
 	if failed := r.log.records(t, "request failed"); len(failed) != 1 || !strings.Contains(failed[0]["error"].(string), "no chance left") {
@@ -249,13 +263,9 @@ func TestMalformedRequests(t *testing.T) {
 			if _, err := io.WriteString(c, tc.head+"Accept: application/json\r\n\r\n"); err != nil {
 				t.Fatal(err)
 			}
-			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			body, _ := io.ReadAll(io.LimitReader(resp.Body, resp.ContentLength))
-			if resp.StatusCode != tc.status {
-				t.Fatalf("status %d, want %d", resp.StatusCode, tc.status)
+			got := readReply(t, bufio.NewReader(c))
+			if got.status != tc.status {
+				t.Fatalf("status %d, want %d", got.status, tc.status)
 			}
 			if tc.status == 200 {
 				<-served
@@ -266,19 +276,19 @@ func TestMalformedRequests(t *testing.T) {
 				t.Errorf("the handler got %q", target)
 			default:
 			}
-			if !resp.Close {
+			if !got.closed {
 				t.Error("the connection stays open")
 			}
 			if !tc.ours {
 				return
 			}
-			id := resp.Header.Get("X-Kong-Request-Id")
+			id := got.header.Get("X-Kong-Request-Id")
 			want := map[int]string{400: "Bad request", 405: "Method not allowed"}[tc.status]
-			if string(body) != "{\n  \"message\":\""+want+"\",\n  \"request_id\":\""+id+"\"\n}" {
-				t.Errorf("body %q", body)
+			if got.text != "{\n  \"message\":\""+want+"\",\n  \"request_id\":\""+id+"\"\n}" {
+				t.Errorf("body %q", got.text)
 			}
-			if _, err := strconv.Atoi(resp.Header.Get("X-Kong-Response-Latency")); err != nil || resp.Header.Get("Server") != "sallyport" {
-				t.Errorf("headers %v", resp.Header)
+			if _, err := strconv.Atoi(got.header.Get("X-Kong-Response-Latency")); err != nil || got.header.Get("Server") != "sallyport" {
+				t.Errorf("headers %v", got.header)
 			}
 		})
 	}

@@ -31,7 +31,7 @@ func newRequestIDs(source io.Reader) *requestIDs {
 
 // next is 32 hexadecimal digits.
 func (ids *requestIDs) next() (string, error) {
-	b := ids.blocks.Get().(*idBlock) //nolint:errcheck // the pool holds nothing else
+	b := ids.blocks.Get().(*idBlock) // the pool holds nothing else
 	defer ids.blocks.Put(b)
 	if len(b.left) == 0 {
 		if _, err := io.ReadFull(ids.source, b.bytes[:]); err != nil {

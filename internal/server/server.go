@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Server serves HTTP on a set of addresses. Listen and Run are called once;
-// Addrs and Stats may be called at any time.
+// Server serves HTTP on a set of addresses. Listen and then Run (or Close) are
+// called once; Addrs and Stats may be called at any time.
 type Server struct {
 	opts Common
 	// handler makes the handler of the listener with that port.
@@ -82,13 +82,12 @@ func (s *Server) bind(ctx context.Context, l Listen) (bound, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, l.network(), l.Addr)
 	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) {
+		if op, ok := errors.AsType[*net.OpError](err); ok {
 			err = op.Err
 		}
 		return bound{}, fmt.Errorf("%s listener %s: %w", s.opts.Name, l.Addr, err)
 	}
-	tcp := ln.(*net.TCPListener) //nolint:errcheck // the networks are all TCP
+	tcp := ln.(*net.TCPListener) // the networks are all TCP
 	srv := &http.Server{
 		Handler:                      s.handler(tcp.Addr().(*net.TCPAddr).Port),
 		ReadHeaderTimeout:            s.opts.ReadHeaderTimeout,

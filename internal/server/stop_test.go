@@ -81,8 +81,8 @@ func TestStopClosesIdleAndSilentConnectionsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	reader := bufio.NewReader(idle)
-	if resp, err := http.ReadResponse(reader, nil); err != nil || resp.StatusCode != 200 {
-		t.Fatalf("%v %v", resp, err)
+	if got := readReply(t, reader); got.status != 200 {
+		t.Fatalf("status %d", got.status)
 	}
 	waitFor(t, "both connections", func() bool { s := r.Stats(); return s.Active == 2 && s.Writing == 0 })
 	if took := r.wait(t); took > soon {
@@ -142,7 +142,7 @@ func TestStopCutsWhatOutlivesTheGrace(t *testing.T) {
 
 func TestStopLetsATunnelEndByItself(t *testing.T) {
 	t.Parallel()
-	r := start(t, func(w http.ResponseWriter, q *plugin.Request) {
+	r := start(t, func(w http.ResponseWriter, _ *plugin.Request) {
 		c, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			panic(err)
@@ -215,8 +215,8 @@ func TestGenericServerStopsTheSameWay(t *testing.T) {
 		r.stop()
 		close(proceed)
 	}()
-	if _, body := get(t, "http://"+r.addr+"/"); body != "finished" {
-		t.Errorf("got %q", body)
+	if got := get(t, "http://"+r.addr+"/"); got.text != "finished" {
+		t.Errorf("got %q", got.text)
 	}
 	if stats := s.Stats(); stats.Requests != 1 || stats.Accepted < 1 || stats.Handled != stats.Accepted {
 		t.Errorf("stats %+v", stats)
@@ -265,7 +265,7 @@ func TestTLSListener(t *testing.T) {
 			t.Errorf("listener %d: %q, want %q", i, body, want)
 		}
 	}
-	old := &tls.Config{RootCAs: pool, ServerName: "a.test", MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11} //nolint:gosec // it is what must be refused
+	old := &tls.Config{RootCAs: pool, ServerName: "a.test", MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
 	if c, err := tls.Dial("tcp", r.addr, old); err == nil {
 		_ = c.Close()
 		t.Error("TLS 1.1 is accepted")

@@ -363,3 +363,39 @@ func TestForwardedHeadersOfAnUntrustedPeerChangeNothing(t *testing.T) {
 		t.Errorf("a trusted peer's redirect_uri is %q", got)
 	}
 }
+
+func TestCallbackAtAnotherRedirectURIIsRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	b := r.browser()
+	reply := b.begin("/app")
+	u, err := url.Parse(reply.uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := b.get("/page?" + u.RawQuery)
+	r.refused(a, http.StatusUnauthorized, 0)
+	if r.idp.Calls("token") != 0 {
+		t.Error("the code was redeemed")
+	}
+	if ok := b.callback(reply); !ok.sets("session") { // positive control
+		t.Errorf("at its own: %d %s", ok.status, ok.body)
+	}
+}
+
+func TestStateExpiresAlsoWhereTheKeyCookieIsFresh(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	b := r.browser()
+	old := b.begin("/page")
+	r.clock.advance(6 * time.Minute)
+	fresh := b.begin("/app") // re-sends the key cookie with fresh time
+	r.clock.advance(6 * time.Minute)
+	a := b.callback(old)
+	if a.sets("session") || r.idp.Calls("token") != 0 {
+		t.Errorf("a state of twelve minutes was accepted: %d", a.status)
+	}
+	if a := b.callback(fresh); !a.sets("session") && r.idp.Calls("code") == 0 { // positive control: six minutes old
+		t.Errorf("the fresh one: %d %s", a.status, a.body)
+	}
+}

@@ -59,7 +59,7 @@ func (h *handler) keepClaims(e *session.Entry) {
 }
 
 // claimSources are what claims are taken from, in this order: access token, ID
-// token, user info (openid-connect.md section 13.1).
+// token, user info.
 func claimSources(e *session.Entry) []*oidc.Claims {
 	var sources []*oidc.Claims
 	for _, token := range []secret.String{e.AccessToken, e.IDToken} {

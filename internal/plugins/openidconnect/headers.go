@@ -13,7 +13,7 @@ import (
 )
 
 // identityHeaders are what Kong's authentication plugins tell the upstream;
-// nobody else may (lessons B.1).
+// nobody else may.
 var identityHeaders = []string{
 	"X-Consumer-Id", "X-Consumer-Username", "X-Consumer-Custom-Id", "X-Credential-Identifier",
 	"X-Anonymous-Consumer", "X-Authenticated-Groups", "X-Consumer-Groups",

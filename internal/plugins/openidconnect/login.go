@@ -185,7 +185,7 @@ func (h *handler) targetOf(v *visit) string {
 }
 
 // chooseClient picks the client that the request asks for in header, query or form
-// (openid-connect.md section 5); nil when none is configured.
+// ; nil when none is configured.
 func (h *handler) chooseClient(v *visit) *config.Client {
 	if len(h.config.Clients) < 2 {
 		return h.config.ChooseClient("")
