@@ -77,8 +77,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // From returns err's *Error, or a 500 with Kong's fixed text that wraps it.
 func From(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return Wrap(http.StatusInternalServerError, StatusMessage(http.StatusInternalServerError), err)

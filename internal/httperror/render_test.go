@@ -21,20 +21,34 @@ func TestRenderShapes(t *testing.T) {
 		contentType  string
 		body         string
 	}{
-		{"gateway error without Accept is JSON with request_id", "", gateway, 404, "application/json; charset=utf-8",
-			"{\n  \"message\":\"no Route matched with those values\",\n  \"request_id\":\"r1\"\n}"},
-		{"gateway error as plain text", "text/plain", gateway, 404, "text/plain; charset=utf-8",
-			"no Route matched with those values\nrequest_id: r1\n"},
-		{"gateway error as XML", "application/xml", gateway, 404, "application/xml; charset=utf-8",
-			"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<error>\n  <message>no Route matched with those values</message>\n  <requestid>r1</requestid>\n</error>\n"},
-		{"q-values decide", "text/plain;q=0.2, application/json;q=0.9", gateway, 404, "application/json; charset=utf-8",
-			"{\n  \"message\":\"no Route matched with those values\",\n  \"request_id\":\"r1\"\n}"},
-		{"plugin refusal has no request_id", "*/*", refusal, 401, "application/json; charset=utf-8",
-			`{"message":"Unauthorized","flow_id":"abc"}`},
-		{"plugin refusal stays JSON for XML clients", "application/xml", refusal, 401, "application/json; charset=utf-8",
-			`{"message":"Unauthorized","flow_id":"abc"}`},
-		{"an unknown error shows nothing of itself", "", errors.New("password=hunter2"), 500, "application/json; charset=utf-8",
-			"{\n  \"message\":\"An unexpected error occurred\",\n  \"request_id\":\"r1\"\n}"},
+		{
+			"gateway error without Accept is JSON with request_id", "", gateway, 404, "application/json; charset=utf-8",
+			"{\n  \"message\":\"no Route matched with those values\",\n  \"request_id\":\"r1\"\n}",
+		},
+		{
+			"gateway error as plain text", "text/plain", gateway, 404, "text/plain; charset=utf-8",
+			"no Route matched with those values\nrequest_id: r1\n",
+		},
+		{
+			"gateway error as XML", "application/xml", gateway, 404, "application/xml; charset=utf-8",
+			"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<error>\n  <message>no Route matched with those values</message>\n  <requestid>r1</requestid>\n</error>\n",
+		},
+		{
+			"q-values decide", "text/plain;q=0.2, application/json;q=0.9", gateway, 404, "application/json; charset=utf-8",
+			"{\n  \"message\":\"no Route matched with those values\",\n  \"request_id\":\"r1\"\n}",
+		},
+		{
+			"plugin refusal has no request_id", "*/*", refusal, 401, "application/json; charset=utf-8",
+			`{"message":"Unauthorized","flow_id":"abc"}`,
+		},
+		{
+			"plugin refusal stays JSON for XML clients", "application/xml", refusal, 401, "application/json; charset=utf-8",
+			`{"message":"Unauthorized","flow_id":"abc"}`,
+		},
+		{
+			"an unknown error shows nothing of itself", "", errors.New("password=hunter2"), 500, "application/json; charset=utf-8",
+			"{\n  \"message\":\"An unexpected error occurred\",\n  \"request_id\":\"r1\"\n}",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

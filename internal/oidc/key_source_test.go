@@ -238,6 +238,8 @@ func TestKeyChoice(t *testing.T) {
 	}
 	encryption := publicKey("rsa", "RSA-OAEP", &rsaKey().PublicKey)
 	encryption.Use = "enc"
+	anyEncryption := encryption
+	anyEncryption.Algorithm = ""
 	named := func(kid, alg string) string {
 		return string(must(publicKey(kid, alg, &rsaKey().PublicKey).MarshalJSON()))
 	}
@@ -262,6 +264,7 @@ func TestKeyChoice(t *testing.T) {
 		{"accepts a key of the same alg", "rsa", []string{named("rsa", "RS256")}, nil},
 		{"refuses a key of another alg", "rsa", []string{named("rsa", "RS512")}, ErrUnknownKey},
 		{"refuses a key for encryption", "rsa", []string{string(must(encryption.MarshalJSON()))}, ErrUnknownKey},
+		{"refuses a key for encryption without alg", "rsa", []string{string(must(anyEncryption.MarshalJSON()))}, ErrUnknownKey},
 		{"refuses a key with other key_ops", "rsa", []string{strings.Replace(named("rsa", ""), "{", `{"key_ops":["encrypt"],`, 1)}, ErrUnknownKey},
 		{"refuses a key with private parts", "rsa", []string{strings.Replace(named("rsa", ""), "{", `{"d":"AAAA",`, 1)}, ErrUnknownKey},
 		{"refuses a small rsa key", "", []string{small}, ErrUnknownKey},

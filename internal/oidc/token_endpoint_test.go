@@ -262,7 +262,7 @@ func TestClientAuthentication(t *testing.T) {
 			}
 			c := &capture{}
 			tp.handle(pathToken, c.serve)
-			_, err := tp.relyingParty(t).Redeem(t.Context(), tc.client, testGrant, Extra{})
+			_, err := tp.relyingParty(t).Redeem(t.Context(), tc.client, testGrant, Extra{Header: http.Header{"Authorization": {"Bearer x"}}})
 			if !errors.Is(err, tc.want) {
 				t.Fatalf("error %v, want %v", err, tc.want)
 			}

@@ -29,7 +29,7 @@ func TestStringIsRedactedOnEveryPrintingPath(t *testing.T) {
 	marshaled, _ := s.MarshalText()
 	for name, out := range map[string]string{
 		"%v": fmt.Sprintf("%v", s), "%+v of a struct": fmt.Sprintf("%+v", holder),
-		"%#v": fmt.Sprintf("%#v", holder), "%s": fmt.Sprintf("%s", s), "%q": fmt.Sprintf("%q", s),
+		"%#v": fmt.Sprintf("%#v", holder), "%s": fmt.Sprintf("%s", holder), "%q": fmt.Sprintf("%q", s),
 		"%x":       fmt.Sprintf("%x", s),
 		"Stringer": s.String(), "slog": logged.String(), "json": string(encoded), "text": string(marshaled),
 	} {

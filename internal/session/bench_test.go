@@ -11,7 +11,7 @@ import (
 
 // BenchmarkLoad is what every request of a logged-in user costs.
 func BenchmarkLoad(b *testing.B) {
-	for _, storage := range storages {
+	for _, storage := range storages() {
 		for name, others := range map[string]string{"": "", " beside a thousand cookies": strings.Repeat("other=value of a cookie; ", 1000)} {
 			b.Run(storage+name, func(b *testing.B) {
 				w := newBench(b, storage, func(o *session.Options) { o.Now = time.Now })

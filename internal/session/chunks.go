@@ -57,8 +57,8 @@ func (m *Manager) split(v *Visit, o *opened, attributes string) ([]string, error
 		text = text[n:]
 	}
 	h := o.head
-	h.version = uint32(o.stored) //nolint:gosec // counts the writes of one session
-	h.flags = h.flags&(1<<chunkShift-1) | flagCookieStorage | byte(len(values))<<chunkShift
+	h.version = uint32(o.stored)                                                            //nolint:gosec // counts the writes of one session
+	h.flags = h.flags&(1<<chunkShift-1) | flagCookieStorage | byte(len(values))<<chunkShift //nolint:gosec // at most nine
 	values[0] = m.signer.sign(&h, v) + values[0]
 	return values, nil
 }

@@ -59,6 +59,11 @@ func (c Cookie) Check() error {
 	if !slices.Contains([]SameSite{"", SameSiteDefault, SameSiteLax, SameSiteStrict, SameSiteNone}, c.SameSite) {
 		return fmt.Errorf("cookie SameSite %q: want Default, Lax, Strict or None", c.SameSite)
 	}
+	return c.checkSecure()
+}
+
+// checkSecure holds Secure, and what demands it, against one another.
+func (c Cookie) checkSecure() error {
 	refused := c.Secure != nil && !*c.Secure
 	if c.SameSite == SameSiteNone && refused {
 		return errors.New("cookie SameSite None needs Secure")

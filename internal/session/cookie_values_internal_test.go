@@ -47,7 +47,7 @@ func TestCookieValues(t *testing.T) {
 func plainValues(lines []string, name string) []string {
 	var all []string
 	for _, line := range lines {
-		for _, pair := range strings.Split(line, ";") {
+		for pair := range strings.SplitSeq(line, ";") {
 			n, value, ok := strings.Cut(pair, "=")
 			n = strings.TrimLeft(n, " \t")
 			value = strings.Trim(value, " \t")

@@ -13,7 +13,8 @@ func (m *Manager) emit(v *Visit, o *opened) ([]string, error) {
 		attributes = m.secure
 	}
 	if !m.inCookie() {
-		return append(lines, m.cookie.Name+"="+m.signer.sign(&o.head, v)+attributes), nil
+		lines = append(lines, m.cookie.Name+"="+m.signer.sign(&o.head, v)+attributes)
+		return append(lines, m.expireChunks(v, 1)...), nil // left over from cookie storage
 	}
 	values, err := m.split(v, o, attributes)
 	if err != nil {

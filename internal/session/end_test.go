@@ -87,7 +87,7 @@ func TestEndIncludesWhatLoadRefuses(t *testing.T) {
 
 func TestEndKeepsOtherAudiences(t *testing.T) {
 	t.Parallel()
-	for _, storage := range storages {
+	for _, storage := range storages() {
 		t.Run(storage, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, storage)

@@ -20,7 +20,7 @@ func (f *fields) next() (label byte, value, whole string, ok bool, err error) {
 		return 0, "", "", false, nil
 	}
 	n, size := uvarint(s[1:])
-	if size == 0 || n > uint64(len(s)-1-size) {
+	if size == 0 || n > uint64(len(s)-1-size) { //nolint:gosec // not negative
 		return 0, "", "", false, errMalformed
 	}
 	end := 1 + size + int(n) //nolint:gosec // n is at most len(s)
@@ -61,7 +61,7 @@ func number(value string) (uint64, error) {
 // pair splits a value that begins with a length-prefixed text.
 func pair(value string) (first, rest string, err error) {
 	n, size := uvarint(value)
-	if size == 0 || n > uint64(len(value)-size) {
+	if size == 0 || n > uint64(len(value)-size) { //nolint:gosec // not negative
 		return "", "", errMalformed
 	}
 	end := size + int(n) //nolint:gosec // n is at most len(value)
@@ -72,7 +72,7 @@ func appendPair(b []byte, label byte, first, rest string) []byte {
 	var prefix [binary.MaxVarintLen64]byte
 	n := binary.PutUvarint(prefix[:], uint64(len(first)))
 	b = append(b, label)
-	b = binary.AppendUvarint(b, uint64(n+len(first)+len(rest)))
+	b = binary.AppendUvarint(b, uint64(n+len(first)+len(rest))) //nolint:gosec // not negative
 	b = append(b, prefix[:n]...)
 	b = append(b, first...)
 	return append(b, rest...)

@@ -173,7 +173,7 @@ func realm() session.Realm {
 }
 
 // storages are the two ways to keep sessions.
-var storages = []string{"store", "cookie"} //nolint:gochecknoglobals // a constant list
+func storages() []string { return []string{"store", "cookie"} }
 
 // newBench makes a manager with usual settings, which change may alter.
 func newBench(t testing.TB, storage string, change ...func(*session.Options)) *bench {
@@ -334,15 +334,20 @@ func load(t testing.TB, m *session.Manager, a *agent) *session.Session {
 }
 
 // refused fails the test unless there is no session, for the given reason.
-func refused(t testing.TB, m *session.Manager, v session.Visit, want session.Reason) *session.NoSession {
+func refused(t testing.TB, m *session.Manager, v session.Visit, want session.Reason) {
+	t.Helper()
+	if none := refusal(t, m, v); none.Reason != want {
+		t.Errorf("no session because %q, want %q", none.Reason, want)
+	}
+}
+
+// refusal fails the test unless there is no session, and returns why.
+func refusal(t testing.TB, m *session.Manager, v session.Visit) *session.NoSession {
 	t.Helper()
 	s, err := m.Load(t.Context(), v)
 	var none *session.NoSession
 	if !errors.As(err, &none) || !errors.Is(err, session.ErrNone) || s != nil {
 		t.Fatalf("load: session %v, error %v, want no session", s != nil, err)
-	}
-	if none.Reason != want {
-		t.Errorf("no session because %q, want %q", none.Reason, want)
 	}
 	return none
 }

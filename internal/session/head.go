@@ -69,7 +69,7 @@ func (h *head) setSaved(at int64) {
 func (h *head) touch(at int64) { h.touched = offset(h.savedAt(), at) }
 
 func offset(from, to int64) uint32 {
-	return uint32(max(0, min(to-from, math.MaxUint32))) //nolint:gosec // clamped to the range
+	return uint32(max(0, min(to-from, math.MaxUint32)))
 }
 
 // size is the length of the encoded head without MAC.
@@ -83,9 +83,9 @@ func headSize(purpose byte) int {
 func (h *head) append(b []byte, keyID byte) []byte {
 	b = append(b, headVersion, h.purpose, h.flags, keyID)
 	b = append(b, h.id[:]...)
-	created := uint64(max(0, min(h.created, maxCreated))) //nolint:gosec // clamped to the range
+	created := uint64(max(0, min(h.created, maxCreated)))
 	b = append(b, byte(created>>32))
-	b = binary.BigEndian.AppendUint32(b, uint32(created&math.MaxUint32)) //nolint:gosec // masked
+	b = binary.BigEndian.AppendUint32(b, uint32(created&math.MaxUint32))
 	b = binary.BigEndian.AppendUint32(b, h.saved)
 	b = binary.BigEndian.AppendUint32(b, h.touched)
 	b = binary.BigEndian.AppendUint32(b, h.version)

@@ -81,9 +81,7 @@ func (m *Manager) handOver(ctx context.Context, o opened, now int64) (opened, er
 		}
 		err = m.leaveStub(ctx, &o, &n)
 		if err == nil {
-			if err := m.store.DeleteListing(ctx, o.key); err != nil {
-				return opened{}, unavailable("renew", err)
-			}
+			_ = m.store.DeleteListing(ctx, o.key) // a listing of nothing does no harm
 			return n, nil
 		}
 		m.discard(ctx, n.key)

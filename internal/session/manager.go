@@ -154,10 +154,13 @@ func (m *Manager) ttl(h *head, now int64) time.Duration {
 	return max(left, time.Second)
 }
 
+// maxAge keeps ages, in seconds, within what a Duration can say.
+const maxAge = 1<<33 - 1
+
 // since is how long ago a second was. Clocks of several nodes differ, so that
 // it may lie ahead: then it is now.
 func since(then, now int64) time.Duration {
-	return time.Duration(min(max(0, now-then), int64(maxTTL/time.Second)+1)) * time.Second
+	return time.Duration(min(max(0, now-then), maxAge)) * time.Second
 }
 
 // expired checks the timeouts of h, each only when more has passed than it

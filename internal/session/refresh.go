@@ -65,7 +65,7 @@ func (m *Manager) refreshStored(ctx context.Context, s *Session, redeem Redeem) 
 		_ = m.store.Release(ctx, *lease) // otherwise its ttl does
 	}()
 	// Between the last look and the lease somebody may have finished.
-	if o, err = m.follow(ctx, s.head, m.now().Unix()); err != nil  {
+	if o, err = m.follow(ctx, s.head, m.now().Unix()); err != nil || m.differs(s, &o) {
 		return o, err
 	}
 	started := *lease
@@ -111,7 +111,7 @@ func (m *Manager) turn(ctx context.Context, s *Session) (*Lease, opened, error) 
 			return nil, opened{}, unavailable("lease", errors.Join(ErrHeld, context.Cause(ctx)))
 		}
 		o, err := m.follow(ctx, s.head, m.now().Unix())
-		if err != nil  {
+		if err != nil || m.differs(s, &o) {
 			return nil, o, err
 		}
 	}

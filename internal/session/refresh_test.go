@@ -53,7 +53,7 @@ func (p *provider) redeem(ctx context.Context, current *session.Session) (sessio
 
 func TestRefreshHappensOnceInAProcess(t *testing.T) {
 	t.Parallel()
-	for _, storage := range storages {
+	for _, storage := range storages() {
 		t.Run(storage, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

@@ -128,7 +128,8 @@ func (m *Manager) retire(ctx context.Context, o *opened, now int64) (*opened, er
 	err := m.store.CompareAndDelete(ctx, o.key, o.stored)
 	switch {
 	case err == nil:
-		return o, m.store.DeleteListing(ctx, o.key)
+		_ = m.store.DeleteListing(ctx, o.key) // a listing of nothing does no harm
+		return o, nil
 	case errors.Is(err, ErrAbsent):
 		return nil, nil
 	case !errors.Is(err, ErrConflict):

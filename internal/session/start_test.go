@@ -42,7 +42,7 @@ func TestStartGivesANewIDAndDeletesTheOldRecord(t *testing.T) {
 
 func TestEntriesOfOtherAudiencesAreKept(t *testing.T) {
 	t.Parallel()
-	for _, storage := range storages {
+	for _, storage := range storages() {
 		t.Run(storage, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, storage)
@@ -142,7 +142,7 @@ func TestStartFailsWhenTheUsersSessionsAreEndedMeanwhile(t *testing.T) {
 
 func TestStartTakesNothingOfAnExpiredSession(t *testing.T) {
 	t.Parallel()
-	for _, storage := range storages {
+	for _, storage := range storages() {
 		t.Run(storage, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, storage)

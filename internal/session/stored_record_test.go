@@ -24,7 +24,7 @@ func equalEntries() []cmp.Option {
 
 func TestEntryComesBackAsItWas(t *testing.T) {
 	t.Parallel()
-	for _, storage := range storages {
+	for _, storage := range storages() {
 		for name, e := range map[string]session.Entry{
 			"full":    entry(),
 			"minimal": {Realm: realm()},
@@ -65,7 +65,7 @@ func TestStoredRecordRefused(t *testing.T) {
 		},
 		"cut or lengthened": func(t *testing.T, b *bench, a *agent) {
 			for _, change := range []func([]byte) []byte{
-				func(d []byte) []byte { return nil },
+				func([]byte) []byte { return nil },
 				func(d []byte) []byte { return d[:10] },
 				func(d []byte) []byte { return d[:len(d)-1] },
 				func(d []byte) []byte { return d[1:] },
@@ -123,7 +123,7 @@ func TestStoredRecordRefused(t *testing.T) {
 // A plugin's session counts for another plugin only in the same realm.
 func TestSessionOfAnotherRealmIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, storage := range storages {
+	for _, storage := range storages() {
 		for name, change := range map[string]func(*session.Realm){
 			"issuer": func(r *session.Realm) { r.Issuer = "https://idp.test/realms/b" },
 			"client": func(r *session.Realm) { r.ClientID = "other" },
@@ -153,7 +153,7 @@ func TestSessionOfAnotherRealmIsRefused(t *testing.T) {
 
 func TestSecretsRotate(t *testing.T) {
 	t.Parallel()
-	for _, storage := range storages {
+	for _, storage := range storages() {
 		t.Run(storage, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, storage)

@@ -227,7 +227,8 @@ func TestUpstreamHeaders(t *testing.T) {
 	r := newRig(t, rigOptions{config: map[string]any{
 		"upstream_id_token_header": "x-id-token", "upstream_refresh_token_header": "refresh_token", "upstream_session_id_header": "x-session",
 		"upstream_headers": []any{
-			map[string]any{"header": "X-User", "path": []any{"sub"}}, map[string]any{"header": "X-Groups", "path": []any{"groups"}},
+			map[string]any{"header": "X-User", "path": []any{"sub"}},
+			map[string]any{"header": "X-Groups", "path": []any{"groups"}},
 			map[string]any{"header": "X-Nothing", "path": []any{"nothing"}},
 		},
 	}})

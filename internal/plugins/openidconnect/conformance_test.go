@@ -3,6 +3,7 @@ package openidconnect_test
 import (
 	"crypto/rand"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -119,9 +120,7 @@ func TestConformance(t *testing.T) {
 		})
 		posted := c
 		posted.config = map[string]any{"response_mode": "form_post"}
-		for k, v := range c.config {
-			posted.config[k] = v
-		}
+		maps.Copy(posted.config, c.config)
 		t.Run("formpost/"+c.name, func(t *testing.T) {
 			t.Parallel()
 			posted.try(t)

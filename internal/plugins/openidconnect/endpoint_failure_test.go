@@ -1,6 +1,7 @@
 package openidconnect_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -12,9 +13,7 @@ import (
 // costs a test little.
 func quick(more map[string]any) map[string]any {
 	c := map[string]any{"timeout": 1000}
-	for k, v := range more {
-		c[k] = v
-	}
+	maps.Copy(c, more)
 	return c
 }
 
@@ -24,13 +23,33 @@ func TestTokenEndpointFailuresAreAnsweredInBoundedTimeAndTheNextLoginWorks(t *te
 		fault  string
 		status int
 	}{
-		{"token-500", 500}, {"token-503", 500}, {"token-invalid-grant", 401}, {"token-error-200", 401},
-		{"token-invalid-client", 500}, {"token-unauthorized-client", 500}, {"token-unknown-error", 500},
-		{"token-html", 500}, {"token-html-as-json", 500}, {"token-empty-object", 500}, {"token-deep-object", 500},
-		{"token-trailing", 500}, {"token-empty", 500}, {"token-cut", 500}, {"token-array", 500}, {"token-null", 500},
-		{"token-wrong-types", 500}, {"token-deep", 500}, {"token-endless", 500}, {"token-drip", 500},
-		{"token-no-answer", 500}, {"token-connection-cut", 500}, {"token-redirect", 500},
-		{"no-access-token", 500}, {"token-type-unknown", 500}, {"access-token-with-newline", 500}, {"expires-in-huge", 500},
+		{"token-500", 500},
+		{"token-503", 500},
+		{"token-invalid-grant", 401},
+		{"token-error-200", 401},
+		{"token-invalid-client", 500},
+		{"token-unauthorized-client", 500},
+		{"token-unknown-error", 500},
+		{"token-html", 500},
+		{"token-html-as-json", 500},
+		{"token-empty-object", 500},
+		{"token-deep-object", 500},
+		{"token-trailing", 500},
+		{"token-empty", 500},
+		{"token-cut", 500},
+		{"token-array", 500},
+		{"token-null", 500},
+		{"token-wrong-types", 500},
+		{"token-deep", 500},
+		{"token-endless", 500},
+		{"token-drip", 500},
+		{"token-no-answer", 500},
+		{"token-connection-cut", 500},
+		{"token-redirect", 500},
+		{"no-access-token", 500},
+		{"token-type-unknown", 500},
+		{"access-token-with-newline", 500},
+		{"expires-in-huge", 500},
 	} {
 		t.Run(f.fault, func(t *testing.T) {
 			t.Parallel()

@@ -5,11 +5,10 @@ import (
 	"slices"
 
 	"sallyport/internal/message"
+	"sallyport/internal/plugin"
 	"sallyport/internal/plugins/openidconnect/config"
 	"sallyport/internal/secret"
 	"sallyport/internal/session"
-
-	"sallyport/internal/plugin"
 )
 
 // identityHeaders are what Kong's authentication plugins tell the upstream;

@@ -154,7 +154,7 @@ func (h *handler) targetCookie(value, redirectURI string, secure bool) string {
 		path = u.EscapedPath()
 	}
 	c := h.config.Callback.Cookie
-	line := http.Cookie{
+	line := http.Cookie{ //nolint:gosec // Secure follows the scheme, as for the cookie beside it
 		Name: h.targetCookieName(), Value: value, Path: path, HttpOnly: true,
 		Secure: secure, MaxAge: int(h.config.Callback.Lifetime.Seconds()),
 	}

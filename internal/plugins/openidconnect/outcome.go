@@ -172,8 +172,7 @@ func (v *visit) providerFailed(kind flow.Kind, step string, err error, client *c
 func (v *visit) tokenRefused(kind flow.Kind, err error, o outcome) error {
 	name, clause, _ := oidc.Rule(err)
 	e := flow.Event{Kind: kind, Step: o.cause, Verdict: flow.Refused, Err: err, Clause: clause}
-	var violation *oidc.Violation
-	if errors.As(err, &violation) {
+	if violation, ok := errors.AsType[*oidc.Violation](err); ok {
 		e.Expected, e.Found = violation.Expected, violation.Found
 		e.Step = fmt.Sprintf("%s: %s", o.cause, name)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -41,7 +42,7 @@ var callbackNames = []string{
 	"state", "code", "iss", "error", "error_description", "error_uri", "session_state", "response",
 }
 
-// responseNames are the parameters by which a request looks like a callback.
+// looksLikeCallback tells whether there is anything of a callback at all.
 func (c *callbackParams) looksLikeCallback() bool {
 	return c.hasState || c.hasCode || c.hasError
 }
@@ -73,12 +74,7 @@ func ownParam(name string) bool {
 	if name == relayMark {
 		return true
 	}
-	for _, n := range callbackNames {
-		if n == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(callbackNames, name)
 }
 
 // set stores one decoded pair.
@@ -90,29 +86,11 @@ func (c *callbackParams) set(name, value string) {
 	if len(value) > limit && c.oversized == "" {
 		c.oversized = name
 	}
-	seen := new(bool)
-	field := new(string)
-	switch name {
-	case "state":
-		field, seen = &c.State, &c.hasState
-	case "code":
-		field, seen = &c.Code, &c.hasCode
-	case "iss":
-		field, seen = &c.Issuer, &c.hasIssuer
-	case "error":
-		field, seen = &c.Error, &c.hasError
-	case "error_description":
-		field = &c.Description
-	case "error_uri":
-		field = &c.URI
-	case "session_state":
-		field = &c.SessionState
-	case "response":
-		field = &c.Response
-	case relayMark:
+	if name == relayMark {
 		c.marked = true
 		return
 	}
+	field, seen := c.place(name)
 	if *seen || *field != "" {
 		if c.duplicate == "" {
 			c.duplicate = name
@@ -122,13 +100,42 @@ func (c *callbackParams) set(name, value string) {
 	*seen, *field = true, value
 }
 
+// place is where the value of one of callbackNames goes, and where it is noted
+// that it came.
+func (c *callbackParams) place(name string) (field *string, seen *bool) {
+	switch name {
+	case "state":
+		return &c.State, &c.hasState
+	case "code":
+		return &c.Code, &c.hasCode
+	case "iss":
+		return &c.Issuer, &c.hasIssuer
+	case "error":
+		return &c.Error, &c.hasError
+	case "error_description":
+		field = &c.Description
+	case "error_uri":
+		field = &c.URI
+	case "session_state":
+		field = &c.SessionState
+	default:
+		field = &c.Response
+	}
+	return field, new(bool)
+}
+
 // pairs lists what a relay page repeats, in a fixed order.
 func (c *callbackParams) pairs() [][2]string {
 	var out [][2]string
 	for _, p := range []struct{ name, value string }{
-		{"state", c.State}, {"code", c.Code}, {"iss", c.Issuer}, {"error", c.Error},
-		{"error_description", c.Description}, {"error_uri", c.URI},
-		{"session_state", c.SessionState}, {"response", c.Response},
+		{"state", c.State},
+		{"code", c.Code},
+		{"iss", c.Issuer},
+		{"error", c.Error},
+		{"error_description", c.Description},
+		{"error_uri", c.URI},
+		{"session_state", c.SessionState},
+		{"response", c.Response},
 	} {
 		if p.value != "" {
 			out = append(out, [2]string{p.name, p.value})

@@ -116,7 +116,7 @@ func (h *handler) redeemRefresh(ctx context.Context, current *session.Session) (
 			return session.Entry{}, err
 		}
 		e.IDToken = tokens.IDToken
-		if sid, ok := id.Claims.Text("sid"); ok {
+		if sid, ok := id.Text("sid"); ok {
 			e.SID = sid
 		}
 	}

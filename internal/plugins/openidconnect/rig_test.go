@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -80,9 +81,9 @@ func (e *events) Emit(_ context.Context, v flow.Event) {
 func (e *events) find(step string) (flow.Event, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for i := len(e.all) - 1; i >= 0; i-- {
-		if strings.Contains(e.all[i].Step, step) {
-			return e.all[i], true
+	for _, v := range slices.Backward(e.all) {
+		if strings.Contains(v.Step, step) {
+			return v, true
 		}
 	}
 	return flow.Event{}, false

@@ -87,7 +87,6 @@ func TestStoreThatCannotBeAskedIs503AndEndsNothing(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	b := r.browser()
 	b.login("/")
-	reply := r.browser().begin("/")
 	hits := r.echo.Hits()
 	r.sessions.down.Store(true)
 	a := b.get("/")
@@ -98,7 +97,7 @@ func TestStoreThatCannotBeAskedIs503AndEndsNothing(t *testing.T) {
 	// A login is not finished either, and its code not redeemed.
 	codes := r.idp.Calls("code")
 	fresh := r.browser()
-	reply = fresh.begin("/")
+	reply := fresh.begin("/")
 	r.refused(fresh.callback(reply), http.StatusServiceUnavailable, hits)
 	if r.idp.Calls("code") != codes {
 		t.Error("the code was redeemed while its single use could not be marked")

@@ -140,11 +140,11 @@ func openState(keys *secret.Keyring, param string) (*loginState, error) {
 
 func (s *loginState) encode() []byte {
 	b := []byte{byte(s.Reason), s.Restarts, byte(s.Place)}
-	b = binary.BigEndian.AppendUint64(b, uint64(s.Started.Unix()))
+	b = binary.BigEndian.AppendUint64(b, uint64(s.Started.Unix())) //nolint:gosec // bits are kept
 	b = append(b, s.Key[:]...)
 	b = append(b, s.Realm[:]...)
 	for _, text := range []string{s.RedirectURI, s.Target, s.ClientID} {
-		b = binary.BigEndian.AppendUint16(b, uint16(len(text)))
+		b = binary.BigEndian.AppendUint16(b, uint16(len(text))) //nolint:gosec // a text that long makes a state that is refused for its length
 		b = append(b, text...)
 	}
 	return b
@@ -156,7 +156,7 @@ func (s *loginState) decode(b []byte) error {
 		return io.ErrUnexpectedEOF
 	}
 	s.Reason, s.Restarts, s.Place = reason(b[0]), b[1], targetPlace(b[2])
-	s.Started = time.Unix(int64(binary.BigEndian.Uint64(b[3:])), 0)
+	s.Started = time.Unix(int64(binary.BigEndian.Uint64(b[3:])), 0) //nolint:gosec // bits are kept
 	copy(s.Key[:], b[11:])
 	copy(s.Realm[:], b[11+keyHashSize:])
 	b = b[fixed:]

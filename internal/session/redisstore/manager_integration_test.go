@@ -76,7 +76,7 @@ func TestNothingReadableReachesRedis(t *testing.T) {
 	s := newServer(t).start(t)
 	var mu sync.Mutex // guards monitored
 	var monitored bytes.Buffer
-	monitor := exec.CommandContext(t.Context(), "redis-cli", "-s", s.socket, "MONITOR") //nolint:gosec // the test's own
+	monitor := exec.CommandContext(t.Context(), "redis-cli", "-s", s.socket, "MONITOR")
 	monitor.Stdout = writer(func(b []byte) (int, error) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -207,7 +207,7 @@ func TestRecordsEndWithTheirTimeouts(t *testing.T) {
 		if _, _, err := m.Start(t.Context(), session.Visit{}, plantedEntry()); err != nil {
 			t.Fatal(err)
 		}
-		for _, key := range strings.Fields(s.cli(t, "--scan")) {
+		for key := range strings.FieldsSeq(s.cli(t, "--scan")) {
 			ms, err := strconv.ParseInt(strings.TrimSpace(s.cli(t, "PTTL", key)), 10, 64)
 			if got := time.Duration(ms) * time.Millisecond; err != nil || got > c.want || got < c.want-20*time.Second {
 				t.Errorf("%s: %s lives for %v, want %v", name, key, got, c.want)

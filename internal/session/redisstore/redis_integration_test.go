@@ -68,7 +68,7 @@ func (s *server) start(t *testing.T) *server {
 		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--unixsocket", s.socket,
 		"--dir", s.dir, "--save", "", "--appendonly", "no", "--daemonize", "no",
 	}, s.args...)
-	s.process = exec.Command(binary, args...) //nolint:gosec,noctx // the test's own server, stopped by it
+	s.process = exec.Command(binary, args...)
 	if err := s.process.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func (s *server) signal(t *testing.T, sig os.Signal) {
 func (s *server) cli(t *testing.T, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), "redis-cli", append([]string{"-s", s.socket}, args...)...) //nolint:gosec // the test's own
+	cmd := exec.CommandContext(t.Context(), "redis-cli", append([]string{"-s", s.socket}, args...)...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("redis-cli %v: %v: %s (run make deps if it is missing)", args, err, out.String())
@@ -166,7 +166,7 @@ func heals(t *testing.T, store *redisstore.Store) {
 func (s *server) dump(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	for _, key := range strings.Fields(s.cli(t, "--scan")) {
+	for key := range strings.FieldsSeq(s.cli(t, "--scan")) {
 		b.WriteString(key + "\n")
 		switch strings.TrimSpace(s.cli(t, "TYPE", key)) {
 		case "string":

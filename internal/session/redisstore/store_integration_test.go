@@ -39,7 +39,7 @@ func TestRedisStoreContract(t *testing.T) {
 			return s.open(t, opts), s.open(t, opts), time.Sleep
 		},
 	})
-	for _, key := range strings.Fields(s.cli(t, "--scan")) {
+	for key := range strings.FieldsSeq(s.cli(t, "--scan")) {
 		if ttl := strings.TrimSpace(s.cli(t, "PTTL", key)); ttl == "-1" {
 			t.Errorf("key %s has no time to live", key)
 		}
@@ -131,6 +131,38 @@ func TestHangingRedisIsUnavailableInTimeAndHeals(t *testing.T) {
 			s.signal(t, syscall.SIGCONT)
 			heals(t, store)
 		})
+	}
+}
+
+// A watch that may have missed something says so.
+func TestWatchEndsWithItsConnection(t *testing.T) {
+	t.Parallel()
+	s := newServer(t).start(t)
+	store := s.open(t, redisstore.Options{})
+	noticed := make(chan struct{}, 1000)
+	done := make(chan error, 1)
+	go func() { done <- store.Watch(t.Context(), func(string) { noticed <- struct{}{} }) }()
+	for watching := false; !watching; {
+		if err := store.Delete(t.Context(), "session:k"); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-noticed:
+			watching = true
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	s.stop(t)
+	select {
+	case err := <-done:
+		if !errors.Is(err, session.ErrUnavailable) {
+			t.Errorf("watch: %v, want ErrUnavailable", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the watch goes on without a connection")
+	}
+	if err := store.Watch(t.Context(), func(string) {}); !errors.Is(err, session.ErrUnavailable) {
+		t.Errorf("watch while Redis is down: %v, want ErrUnavailable", err)
 	}
 }
 

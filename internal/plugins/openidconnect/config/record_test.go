@@ -52,8 +52,10 @@ func walk(prefix string, r *schema.Record) []leaf {
 
 func declaredFact(l leaf) fact {
 	f := l.field
-	d := fact{Path: l.path, Type: string(f.Type), Default: f.Attr.Default, Enum: f.Attr.OneOf,
-		Required: f.Attr.Required, Referenceable: f.Attr.Referenceable, Encrypted: f.Attr.Encrypted}
+	d := fact{
+		Path: l.path, Type: string(f.Type), Default: f.Attr.Default, Enum: f.Attr.OneOf,
+		Required: f.Attr.Required, Referenceable: f.Attr.Referenceable, Encrypted: f.Attr.Encrypted,
+	}
 	if e := f.Elements; e != nil {
 		d.Items, d.Enum, d.Referenceable = string(e.Type), e.Attr.OneOf, e.Attr.Referenceable
 		if e.Elements != nil {
