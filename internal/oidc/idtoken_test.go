@@ -65,7 +65,8 @@ func assertVerdict(t *testing.T, got *IDToken, err, want error) {
 	}
 }
 
-func set(name string, v any) func(map[string]any)    { return func(c map[string]any) { c[name] = v } }
+func set(name string, v any) func(map[string]any) { return func(c map[string]any) { c[name] = v } }
+
 func drop(name string) func(map[string]any)          { return func(c map[string]any) { delete(c, name) } }
 func now(seconds int64) int64                        { return newClock().now().Unix() + seconds }
 func withLeeway(d time.Duration) func(*IDTokenCheck) { return func(c *IDTokenCheck) { c.Leeway = d } }

@@ -20,7 +20,9 @@ func TestNumericDateRange(t *testing.T) {
 	}
 	for _, v := range []any{
 		nil, true, "", " 1", "1 ", "+Inf", "nan", "0x10", "1_000", "-1", "1e400", "253402300800", strings.Repeat("9", 40),
-		[]any{}, map[string]any{}, "--1", "1e", "١",
+		[]any{},
+		map[string]any{},
+		"--1", "1e", "١",
 	} {
 		if got, err := numericDate(v); err == nil {
 			t.Errorf("%v: accepted as %v", v, got)

@@ -50,7 +50,9 @@ type rig struct {
 	idp     *practiceidp.Provider
 	echo    *echo.Handler
 	gateway *httptest.Server
-	store   *store.Store
+	// admin is what the plugin serves on the Admin API.
+	admin http.Handler
+	store *store.Store
 	// sessions is the session store of the plugin.
 	sessions *faultyStore
 	clock    *clock
@@ -128,6 +130,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		Logger: logger, Events: r.events, Now: r.clock.now,
 		OpenStore: func(config.StoreConfig) (openidconnect.Store, error) { return r.sessions, nil },
 	})
+	r.admin = definition.Admin[0].Handler
 	g := gateway.New(gateway.Options{Definitions: []plugin.Definition{definition}, Logger: logger, Poison: true})
 	t.Cleanup(g.Close)
 	r.gateway = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
