@@ -61,6 +61,9 @@ func TestCallbackWithABadStateIsRefusedWithoutATarget(t *testing.T) {
 				if r.idp.Calls("token") != 0 {
 					t.Error("the code was redeemed")
 				}
+				if e, found := r.events.find("state"); !found || e.Flow == "" || !strings.Contains(a.body, e.Flow) {
+					t.Errorf("page and log do not share a flow id: %+v", e)
+				}
 				if ok := b.callback(reply); ok.status != http.StatusFound || !ok.sets("session") { // positive control
 					t.Errorf("the unaltered callback gives %d %s", ok.status, ok.body)
 				}

@@ -2,7 +2,9 @@ package openidconnect
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -85,13 +87,25 @@ func (v *visit) cookies(lines []string) {
 	}
 }
 
-// emit reports a step of a flow.
+// emit reports a step of a flow. What goes wrong outside of any flow begins one,
+// so that page and log can be brought together (C11).
 func (v *visit) emit(e flow.Event) {
+	if v.q.FlowID == "" && e.Verdict != flow.Passed {
+		v.newFlow()
+	}
 	e.Flow, e.Plugin = v.q.FlowID, v.h.id
 	if v.q.Route != nil {
 		e.Route = v.q.Route.ID
 	}
 	v.h.Events.Emit(v.ctx, e)
+}
+
+// newFlow gives the request a fresh flow id.
+func (v *visit) newFlow() {
+	var id [flowIDSize]byte
+	if _, err := io.ReadFull(v.h.random(), id[:]); err == nil {
+		v.q.FlowID = hex.EncodeToString(id[:])
+	}
 }
 
 // step reports a step that took place, passed or failed by err.
