@@ -44,6 +44,15 @@ func body(status int, contentType, text string) func(*Provider, http.ResponseWri
 	}
 }
 
+// nested is a JSON value as deep as depth. It is made when it is asked for: the
+// table is built often.
+func nested(open, last string) func(*Provider, http.ResponseWriter, *http.Request) {
+	return func(p *Provider, w http.ResponseWriter, r *http.Request) {
+		closing := last[len(last)-1:]
+		body(200, "application/json", strings.Repeat(open, depth)+last+strings.Repeat(closing, depth-1))(p, w, r)
+	}
+}
+
 func wireFaults() []wireFault {
 	const jsonType = "application/json"
 	oauth := func(code string) string {
@@ -66,8 +75,8 @@ func wireFaults() []wireFault {
 		{"null", "null", body(200, jsonType, "null")},
 		{"empty-object", "an empty object", body(200, jsonType, "{}")},
 		{"wrong-types", "every member has a wrong type", body(200, jsonType, wrongTypes)},
-		{"deep", "100,000 levels of arrays", body(200, jsonType, strings.Repeat("[", depth)+strings.Repeat("]", depth))},
-		{"deep-object", "100,000 levels of objects", body(200, jsonType, strings.Repeat(`{"a":`, depth)+"1"+strings.Repeat("}", depth))},
+		{"deep", "100,000 levels of arrays", nested("[", "]")},
+		{"deep-object", "100,000 levels of objects", nested(`{"a":`, "1}")},
 		{"trailing", "a second JSON value behind the first", body(200, jsonType, `{"access_token":"a","token_type":"Bearer"}{"access_token":"b"}`)},
 		{"cut", "the connection ends in the middle of the announced body", cut},
 		{"endless", "a body without end", endless},

@@ -1,0 +1,23 @@
+BIN := .cache/bin
+.PHONY: help demo build unit test deps lint fmt bench
+
+help: ## Show these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+demo: ## Gateway, practice IdP and echo upstream in one process: open the printed URL
+	go run ./cmd/sallyport demo
+build: ## Build bin/sallyport
+	CGO_ENABLED=0 go build -trimpath -o bin/sallyport ./cmd/sallyport
+unit: ## Tests that need nothing but Go
+	go test ./...
+test: deps ## Everything, race detector on: unit tests, then Keycloak, Redis and Chromium end to end
+	go test -race -tags integration -timeout 24m -count=1 ./...
+deps: ## Install what the end-to-end tests need (apt, mvn); does nothing where all is there
+	tools/deps
+lint: $(BIN)/golangci-lint ## Run the linters
+	$(BIN)/golangci-lint run ./...
+fmt: $(BIN)/golangci-lint ## Format the code
+	$(BIN)/golangci-lint fmt ./...
+bench: ## Compare with nginx: CPU per request, requests/s, p99
+	bench/run
+$(BIN)/golangci-lint: tools/go.mod tools/go.sum
+	go build -C tools -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
