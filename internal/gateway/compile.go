@@ -116,16 +116,13 @@ func (c *compiler) instance(p *entity.Plugin) (*instance, error) {
 // refusal tells which field of a plugin's config is at fault, as far as its
 // error says so.
 func refusal(p *entity.Plugin, err error) error {
-	var invalid *entity.Invalid
-	if errors.As(err, &invalid) {
+	if _, ok := errors.AsType[*entity.Invalid](err); ok {
 		return err
 	}
-	var fields schema.Errors
-	if errors.As(err, &fields) {
+	if fields, ok := errors.AsType[schema.Errors](err); ok {
 		return &entity.Invalid{Kind: entity.Plugins, ID: p.ID, Errors: fields}
 	}
-	var field *schema.FieldError
-	if errors.As(err, &field) {
+	if field, ok := errors.AsType[*schema.FieldError](err); ok {
 		return refused(p, "config."+strings.TrimPrefix(field.Path, "config."), field.Err.Error())
 	}
 	return refused(p, "config.@entity", err.Error())

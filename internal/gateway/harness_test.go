@@ -90,12 +90,12 @@ func (f *front) install(t *testing.T, set *entity.Set) {
 }
 
 // get sends a GET for host with headers given as name, value pairs.
-func (f *front) get(t *testing.T, host, path string, headers ...string) *http.Response {
+func (f *front) get(t *testing.T, host, path string, headers ...string) reply {
 	t.Helper()
 	return f.do(t, http.MethodGet, host, path, nil, headers...)
 }
 
-func (f *front) do(t *testing.T, method, host, path string, body io.Reader, headers ...string) *http.Response {
+func (f *front) do(t *testing.T, method, host, path string, body io.Reader, headers ...string) reply {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, f.URL+path, body)
 	if err != nil {
@@ -110,8 +110,11 @@ func (f *front) do(t *testing.T, method, host, path string, body io.Reader, head
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = res.Body.Close() })
-	return res
+	return reply{res}
 }
+
+// reply is a response whose body is closed when the test ends.
+type reply struct{ *http.Response }
 
 func text(t *testing.T, r io.Reader) string {
 	t.Helper()

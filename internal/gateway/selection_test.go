@@ -38,7 +38,7 @@ func TestTheMostSpecificInstanceRuns(t *testing.T) {
 	scope := func(id, consumer, route, service string) *entity.Plugin {
 		return &entity.Plugin{ID: id, Name: "mark", Enabled: true, ConsumerID: consumer, RouteID: route, ServiceID: service}
 	}
-	// Most specific first: the list of gateway.md 3.3 without groups.
+	// Most specific first: the list of Kong's precedence without groups.
 	all := []*entity.Plugin{
 		scope("consumer-route-service", "c", "r1", "s1"), scope("consumer-route", "c", "r1", ""), scope("consumer-service", "c", "", "s1"),
 		scope("route-service", "", "r1", "s1"), scope("consumer", "c", "", ""), scope("route", "", "r1", ""),
@@ -77,8 +77,10 @@ func TestAPluginBeforeAuthenticationSeesNoConsumer(t *testing.T) {
 		Services: []*entity.Service{upstreamAt(t, hello)}, Routes: []*entity.Route{route("r1", "s1", "a.test")},
 		Plugins: []*entity.Plugin{
 			globally("auth", "auth"),
-			{ID: "early-consumer", Name: "early", Enabled: true, ConsumerID: "c"}, {ID: "early-all", Name: "early", Enabled: true},
-			{ID: "late-consumer", Name: "late", Enabled: true, ConsumerID: "c"}, {ID: "late-all", Name: "late", Enabled: true},
+			{ID: "early-consumer", Name: "early", Enabled: true, ConsumerID: "c"},
+			{ID: "early-all", Name: "early", Enabled: true},
+			{ID: "late-consumer", Name: "late", Enabled: true, ConsumerID: "c"},
+			{ID: "late-all", Name: "late", Enabled: true},
 		},
 	})
 	if got := f.get(t, "a.test", "/", "X-Consumer", "c").Header.Get("X-Got"); got != "early-all late-consumer" {

@@ -32,9 +32,9 @@ func (g *Gateway) Serve(w http.ResponseWriter, q *plugin.Request) {
 // run carries the request through its chain and turns a panic into an error.
 func (g *Gateway) run(s *snapshot, h *head, q *plugin.Request) (err error) {
 	defer func() {
-		switch v := recover(); {
-		case v == nil:
-		case v == http.ErrAbortHandler: //nolint:errorlint // a panic value that is compared, as net/http does
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler:
 			panic(v)
 		default:
 			err = &panicError{value: v, stack: debug.Stack()}
@@ -68,8 +68,7 @@ func (g *Gateway) fail(h *head, q *plugin.Request, err error) {
 		if q.FlowID != "" {
 			attrs = append(attrs, "flow_id", q.FlowID)
 		}
-		var p *panicError
-		if errors.As(err, &p) {
+		if p, ok := errors.AsType[*panicError](err); ok {
 			attrs = append(attrs, "stack", string(p.stack))
 		}
 		g.logger.ErrorContext(q.HTTP.Context(), "request failed", attrs...)

@@ -43,8 +43,10 @@ func TestAnswersOfTheGateway(t *testing.T) {
 	}{
 		{name: "an upstream's answer", host: "a.test", path: "/", status: 200, body: "hello"},
 		{name: "no route", host: "b.test", path: "/", status: 404, body: body("no Route matched with those values")},
-		{name: "no route, as text", host: "b.test", path: "/", headers: []string{"Accept", "text/plain"}, status: 404,
-			body: "no Route matched with those values\nrequest_id: " + requestID + "\n"},
+		{
+			name: "no route, as text", host: "b.test", path: "/", headers: []string{"Accept", "text/plain"}, status: 404,
+			body: "no Route matched with those values\nrequest_id: " + requestID + "\n",
+		},
 		{name: "the route of a disabled service does not exist", host: "disabled.test", path: "/", status: 404, body: body("no Route matched with those values")},
 		{name: "no service", host: "alone.test", path: "/", status: 503, body: body("no Service found with those values")},
 		{

@@ -144,5 +144,8 @@ func (b *replay) Rewind() io.ReadCloser { return newReplay(b.data) }
 // failedBody is what is left of a body that could not be read.
 type failedBody struct{ err error }
 
+// Read implements io.Reader.
 func (b failedBody) Read([]byte) (int, error) { return 0, b.err }
-func (failedBody) Close() error               { return nil }
+
+// Close implements io.Closer.
+func (failedBody) Close() error { return nil }

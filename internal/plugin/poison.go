@@ -105,6 +105,7 @@ type poisonBody struct {
 	dead atomic.Bool
 }
 
+// Read implements io.Reader.
 func (b *poisonBody) Read(p []byte) (int, error) {
 	if b.dead.Load() {
 		return 0, ErrPoisoned
@@ -112,6 +113,7 @@ func (b *poisonBody) Read(p []byte) (int, error) {
 	return b.body.Read(p)
 }
 
+// Close implements io.Closer.
 func (b *poisonBody) Close() error {
 	if b.dead.Load() {
 		return ErrPoisoned
@@ -124,6 +126,7 @@ type rewinder interface{ Rewind() io.ReadCloser }
 // poisonReplay is a poisonBody that can be sent again.
 type poisonReplay struct{ *poisonBody }
 
+// Rewind gives the body from its beginning.
 func (b poisonReplay) Rewind() io.ReadCloser {
 	if b.dead.Load() {
 		return failedBody{ErrPoisoned}
@@ -144,7 +147,14 @@ func (w *poisonWriter) check() http.ResponseWriter {
 	return w.w
 }
 
-func (w *poisonWriter) Header() http.Header         { return w.check().Header() }
+// Header implements http.ResponseWriter.
+func (w *poisonWriter) Header() http.Header { return w.check().Header() }
+
+// Write implements http.ResponseWriter.
 func (w *poisonWriter) Write(p []byte) (int, error) { return w.check().Write(p) }
-func (w *poisonWriter) WriteHeader(status int)      { w.check().WriteHeader(status) }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *poisonWriter) WriteHeader(status int) { w.check().WriteHeader(status) }
+
+// Unwrap lets http.ResponseController through.
 func (w *poisonWriter) Unwrap() http.ResponseWriter { return w.check() }

@@ -33,6 +33,8 @@ type attempt struct {
 	addr      string
 	// informed tells that an informational response reached the user agent.
 	informed bool
+	// written tells that the request is out, so that an answer is due.
+	written bool
 	// headRead ends the time in which hooks may write to the user agent.
 	headRead bool
 	// reading runs while the upstream owes us bytes, writing while it owes us
@@ -93,6 +95,7 @@ func (a *attempt) gotConn(info httptrace.GotConnInfo) {
 		a.addr = c.addr
 	}
 	if a.body == nil {
+		a.written = true
 		a.arm(&a.reading, a.e.readTimeout, errReadTimeout)
 		return
 	}
@@ -107,6 +110,7 @@ func (a *attempt) wroteRequest(httptrace.WroteRequestInfo) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	stop(a.writing)
+	a.written = true
 	if !a.headRead && a.body != nil {
 		a.arm(&a.reading, a.e.readTimeout, errReadTimeout)
 	}
@@ -154,8 +158,10 @@ func (a *attempt) gotInformation(status int, header textproto.MIMEHeader) error 
 	if a.headRead || a.ctx.Err() != nil {
 		return nil
 	}
-	stop(a.reading)
-	defer a.arm(&a.reading, a.e.readTimeout, errReadTimeout)
+	if a.written {
+		stop(a.reading)
+		defer a.arm(&a.reading, a.e.readTimeout, errReadTimeout)
+	}
 	if status == http.StatusContinue || !a.e.r.ProtoAtLeast(1, 1) {
 		return nil
 	}

@@ -12,7 +12,7 @@ import (
 // the others byte for byte. What is left is one Cookie header.
 func dropCookies(h http.Header, patterns []string) {
 	lines := h["Cookie"]
-	if len(lines) == 0 {
+	if len(lines) == 0 || len(lines) == 1 && len(patterns) == 0 {
 		return
 	}
 	line := strings.Join(lines, "; ") // HTTP/2 sends them in crumbs

@@ -36,8 +36,7 @@ func nonsense(format string, args ...any) error {
 
 // failure turns the error of an attempt into what the gateway answers.
 func (e *exchange) failure(a *attempt, err error) *httperror.Error {
-	var client *clientError
-	if errors.As(err, &client) || e.r.Context().Err() != nil {
+	if _, ok := errors.AsType[*clientError](err); ok || e.r.Context().Err() != nil {
 		return httperror.Wrap(StatusClientGone, "Client closed request", err)
 	}
 	if e.ctx.Err() != nil {
@@ -49,16 +48,14 @@ func (e *exchange) failure(a *attempt, err error) *httperror.Error {
 	if cause := context.Cause(a.ctx); errors.Is(cause, errReadTimeout) || errors.Is(cause, errWriteTimeout) {
 		return gatewayError(http.StatusGatewayTimeout, cause)
 	}
-	var dial *dialError
-	if !errors.As(err, &dial) {
+	if _, ok := errors.AsType[*dialError](err); !ok {
 		return gatewayError(http.StatusBadGateway, err)
 	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return httperror.Wrap(http.StatusServiceUnavailable, "name resolution failed", err)
 	}
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+	timeout, ok := errors.AsType[net.Error](err)
+	if ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
 		return gatewayError(http.StatusGatewayTimeout, err)
 	}
 	return gatewayError(http.StatusBadGateway, err)
@@ -76,8 +73,7 @@ func (e *exchange) cut(a *attempt, err error) {
 // bodyFailure is for a request body that could not be read to its end.
 func bodyFailure(err error) *httperror.Error {
 	status := http.StatusBadRequest
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		status = http.StatusRequestEntityTooLarge
 	}
 	return gatewayError(status, err)
@@ -97,10 +93,9 @@ func (e *exchange) repeatable(a *attempt, err error) bool {
 	if informed || e.ctx.Err() != nil || e.source.failure() != nil || !e.source.replayable() {
 		return false
 	}
-	var dial *dialError
-	if errors.As(err, &dial) {
-		var dns *net.DNSError
-		return !errors.As(err, &dns)
+	if _, ok := errors.AsType[*dialError](err); ok {
+		_, unknown := errors.AsType[*net.DNSError](err)
+		return !unknown
 	}
 	if !connected {
 		return false // the request itself cannot be sent

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -52,6 +53,8 @@ type setup struct {
 	// exchange changes what is asked; context gives the exchange's context.
 	exchange func(x *Exchange)
 	context  func(r *http.Request) context.Context
+	// header stands in the response's header before Serve is called.
+	header http.Header
 }
 
 func (b *bench) RecordUpstream(start time.Time, latency time.Duration, status int, addr string) {
@@ -125,13 +128,13 @@ func start(t *testing.T, addr string, change func(s *setup)) *bench {
 		if s.exchange != nil {
 			s.exchange(x)
 		}
+		maps.Copy(w.Header(), s.header)
 		ctx := r.Context()
 		if s.context != nil {
 			ctx = s.context(r)
 		}
 		if err := target.Serve(ctx, w, r, x); err != nil {
-			var e *httperror.Error
-			if !errors.As(err, &e) {
+			if _, ok := errors.AsType[*httperror.Error](err); !ok {
 				t.Errorf("Serve returned %T: %v", err, err)
 			}
 			httperror.Render(w, httperror.Request{Method: r.Method}, err)
@@ -252,12 +255,12 @@ func (b *bench) raw(t *testing.T, request string) string {
 }
 
 // get sends a GET with headers given as name, value pairs.
-func (b *bench) get(t *testing.T, path string, headers ...string) *http.Response {
+func (b *bench) get(t *testing.T, path string, headers ...string) reply {
 	t.Helper()
 	return b.do(t, http.MethodGet, path, nil, headers...)
 }
 
-func (b *bench) do(t *testing.T, method, path string, body io.Reader, headers ...string) *http.Response {
+func (b *bench) do(t *testing.T, method, path string, body io.Reader, headers ...string) reply {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, b.front.URL+path, body)
 	if err != nil {
@@ -271,8 +274,11 @@ func (b *bench) do(t *testing.T, method, path string, body io.Reader, headers ..
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = res.Body.Close() })
-	return res
+	return reply{res}
 }
+
+// reply is a response whose body is closed when the test ends.
+type reply struct{ *http.Response }
 
 func text(t *testing.T, r io.Reader) string {
 	t.Helper()

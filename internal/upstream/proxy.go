@@ -34,8 +34,9 @@ type Options struct {
 // Proxy owns the connections to all upstreams, whatever the configuration of
 // the moment. It may be used by many requests at once.
 type Proxy struct {
-	opts  Options
-	drops cookieLog
+	opts    Options
+	drops   cookieLog
+	buffers sync.Pool // of *[]byte
 
 	mu         sync.Mutex // guards transports and their refs
 	transports map[transportKey]*sharedTransport

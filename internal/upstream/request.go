@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -170,14 +171,7 @@ func describesBody(name string) bool {
 // tokens are names in canonical form.
 type tokens []string
 
-func (t tokens) has(name string) bool {
-	for _, token := range t {
-		if token == name {
-			return true
-		}
-	}
-	return false
-}
+func (t tokens) has(name string) bool { return slices.Contains(t, name) }
 
 // connectionTokens lists the headers that Connection declares hop-by-hop.
 func connectionTokens(h http.Header) tokens {

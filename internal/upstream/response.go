@@ -3,9 +3,9 @@ package upstream
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
-	"sync"
 
 	"sallyport/internal/message"
 )
@@ -28,9 +28,7 @@ func (e *exchange) checkHead(res *http.Response) error {
 // cleanResponse takes out of a response head what is not for the user agent.
 func (e *exchange) cleanResponse(h http.Header) {
 	for _, name := range connectionTokens(h) {
-		if name != "Set-Cookie" {
-			delete(h, name)
-		}
+		delete(h, name)
 	}
 	for name := range h {
 		if hopByHop(name) {
@@ -63,9 +61,7 @@ func (e *exchange) respond(a *attempt, res *http.Response) {
 func (e *exchange) writeHead(res *http.Response, switching bool) {
 	e.cleanResponse(res.Header)
 	h := e.w.Header()
-	for name, values := range res.Header {
-		h[name] = values
-	}
+	maps.Copy(h, res.Header)
 	via := viaOne
 	if before := res.Header["Via"]; len(before) > 0 {
 		via = strings.Join(before, ", ") + ", " + viaOne
@@ -101,7 +97,17 @@ func (e *exchange) writeTrailer(res *http.Response) {
 	}
 }
 
-var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
+// bufferSize is how much of a body is moved at once, in bytes.
+const bufferSize = 32 << 10
+
+// buffer lends a buffer for copying; whoever writes from it keeps nothing.
+func (p *Proxy) buffer() (buffer []byte, giveBack func()) {
+	b, ok := p.buffers.Get().(*[]byte)
+	if !ok {
+		b = new(make([]byte, bufferSize))
+	}
+	return *b, func() { p.buffers.Put(b) }
+}
 
 // copyBody passes the body on, at once where somebody may be waiting for it.
 func (e *exchange) copyBody(a *attempt, res *http.Response) error {
@@ -112,14 +118,14 @@ func (e *exchange) copyBody(a *attempt, res *http.Response) error {
 			return err
 		}
 	}
-	buffer := buffers.Get().(*[]byte)
-	defer buffers.Put(buffer)
+	buffer, giveBack := e.t.proxy.buffer()
+	defer giveBack()
 	for {
 		a.waitForBody()
-		n, err := res.Body.Read(*buffer)
+		n, err := res.Body.Read(buffer)
 		a.gotBody()
 		if n > 0 {
-			if _, err := e.w.Write((*buffer)[:n]); err != nil {
+			if _, err := e.w.Write(buffer[:n]); err != nil {
 				return &clientError{err}
 			}
 			if stream {

@@ -77,6 +77,7 @@ func TestInformationalResponsesPassWithoutTheFinalHead(t *testing.T) {
 			"Set-Cookie: session=theirs\r\n\r\nHTTP/1.1 200 OK\r\nX-Final: 1\r\nContent-Length: 2\r\n\r\nok")
 	})
 	b := start(t, addr, func(s *setup) {
+		s.header = http.Header{"X-Early": {"1"}}
 		s.exchange = func(x *Exchange) { x.OwnCookies = []message.OwnCookie{{Name: "session"}} }
 	})
 	type hint struct {
@@ -99,7 +100,7 @@ func TestInformationalResponsesPassWithoutTheFinalHead(t *testing.T) {
 	if diff := cmp.Diff([]hint{{103, textproto.MIMEHeader{"Link": {"</a.css>; rel=preload"}}}}, hints); diff != "" {
 		t.Error(diff)
 	}
-	if res.Header.Get("X-Final") != "1" || res.Header.Get("Link") != "" || text(t, res.Body) != "ok" {
+	if res.Header.Get("X-Final") != "1" || res.Header.Get("X-Early") != "1" || res.Header.Get("Link") != "" || text(t, res.Body) != "ok" {
 		t.Errorf("final head %v", res.Header)
 	}
 }

@@ -47,21 +47,21 @@ func (e *exchange) tunnel(a *attempt, res *http.Response) {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		end(upstream, relay(upstream, received, active))
+		end(upstream, e.t.proxy.relay(upstream, received, active))
 	}()
-	end(client, relay(client, upstream, active))
+	end(client, e.t.proxy.relay(client, upstream, active))
 	<-sent
 }
 
 // relay copies until src ends; active is called for each piece.
-func relay(dst io.Writer, src io.Reader, active func()) error {
-	buffer := buffers.Get().(*[]byte)
-	defer buffers.Put(buffer)
+func (p *Proxy) relay(dst io.Writer, src io.Reader, active func()) error {
+	buffer, giveBack := p.buffer()
+	defer giveBack()
 	for {
-		n, err := src.Read(*buffer)
+		n, err := src.Read(buffer)
 		if n > 0 {
 			active()
-			if _, err := dst.Write((*buffer)[:n]); err != nil {
+			if _, err := dst.Write(buffer[:n]); err != nil {
 				return err
 			}
 		}
