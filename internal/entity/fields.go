@@ -1,7 +1,6 @@
 package entity
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -58,20 +57,20 @@ func millis(name, doc string) *schema.Field {
 	return f.Doc(doc)
 }
 
-// conditional is Kong's check of that name: when holds of the entity, field
-// must be null.
-func conditional(of, field string, when func(v map[string]any) bool) schema.Check {
+// conditionalOnProtocol is Kong's check conditional with if_field protocol:
+// when holds of the entity, field must be null.
+func conditionalOnProtocol(field string, when func(v map[string]any) bool) schema.Check {
 	return schema.Check{
-		Fields: []string{of, field},
+		Fields: []string{"protocol", field},
 		Describe: map[string]any{"conditional": map[string]any{
-			"if_field": of, "then_field": field, "then_match": map[string]any{"eq": nil},
+			"if_field": "protocol", "then_field": field, "then_match": map[string]any{"eq": nil},
 		}},
 		Run: func(v map[string]any) []schema.Violation {
 			if v[field] == nil || !when(v) {
 				return nil
 			}
 			return []schema.Violation{
-				{Message: fmt.Sprintf("failed conditional validation given value of field '%s'", of)},
+				{Message: "failed conditional validation given value of field 'protocol'"},
 				{Field: field, Message: "value must be null"},
 			}
 		},

@@ -1,6 +1,7 @@
 package entity
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -96,7 +97,7 @@ func checkHost(v any) error {
 	text, _ := v.(string)
 	a, err := parseAddress(text)
 	switch {
-	case err == errPort || err == nil && a.hasPort:
+	case errors.Is(err, errPort) || err == nil && a.hasPort:
 		return constError("must not have a port")
 	case err != nil:
 		return fmt.Errorf("invalid value: %s", text)
@@ -119,7 +120,7 @@ func checkRouteHost(v any) error {
 	}
 	_, err := parseAddress(strings.Replace(text, "*", "abc", 1))
 	switch {
-	case err == errPort:
+	case errors.Is(err, errPort):
 		return err
 	case err != nil && strings.Contains(text, "*"):
 		return fmt.Errorf("invalid hostname: %s", text)
@@ -140,7 +141,7 @@ func checkSNI(v any) error {
 	}
 	a, err := parseAddress(strings.Replace(text, "*", "wildcard", 1))
 	switch {
-	case err == errPort || err == nil && !a.ip && a.hasPort:
+	case errors.Is(err, errPort) || err == nil && !a.ip && a.hasPort:
 		return constError("must not have a port")
 	case err != nil:
 		return fmt.Errorf("invalid value: %s", text)

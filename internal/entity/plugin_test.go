@@ -29,19 +29,31 @@ func TestPluginRules(t *testing.T) {
 	config := map[string]any{"key": "k"}
 	checkRules(t, testKinds(t)[Plugins], []rule{
 		{"name is required", map[string]any{}, "schema violation (name: required field missing)"},
-		{"name is known", map[string]any{"name": "x", "config": map[string]any{"any": "thing"}},
-			"schema violation (name: plugin 'x' not enabled; add it to the 'plugins' configuration property)"},
-		{"config is judged by the plugin", map[string]any{"name": "door", "config": map[string]any{"kye": "k"}},
-			"2 schema violations (config.key: required field missing; config.kye: unknown field)"},
+		{
+			"name is known",
+			map[string]any{"name": "x", "config": map[string]any{"any": "thing"}},
+			"schema violation (name: plugin 'x' not enabled; add it to the 'plugins' configuration property)",
+		},
+		{
+			"config is judged by the plugin",
+			map[string]any{"name": "door", "config": map[string]any{"kye": "k"}},
+			"2 schema violations (config.key: required field missing; config.kye: unknown field)",
+		},
 		{"config that is absent is filled", map[string]any{"name": "door"}, "schema violation (config.key: required field missing)"},
 		{"config cannot be null", map[string]any{"name": "door", "config": nil}, "schema violation (config: required field missing)"},
 		{"config is a record", map[string]any{"name": "door", "config": texter()}, "schema violation (config: expected a record)"},
 		{"a consumer is allowed", map[string]any{"name": "door", "config": config, "consumer": ref(uuid1)}, ""},
-		{"a consumer is forbidden", map[string]any{"name": "gate", "config": config, "consumer": ref(uuid1)},
-			"schema violation (consumer: value must be null)"},
+		{
+			"a consumer is forbidden",
+			map[string]any{"name": "gate", "config": config, "consumer": ref(uuid1)},
+			"schema violation (consumer: value must be null)",
+		},
 		{"no consumer where it is forbidden", map[string]any{"name": "gate", "config": config, "consumer": nil}, ""},
-		{"protocols are known", map[string]any{"name": "door", "config": config, "protocols": texter("ftp")},
-			"schema violation (protocols.1: expected one of: grpc, grpcs, http, https, tcp, tls, tls_passthrough, udp)"},
+		{
+			"protocols are known",
+			map[string]any{"name": "door", "config": config, "protocols": texter("ftp")},
+			"schema violation (protocols.1: expected one of: grpc, grpcs, http, https, tcp, tls, tls_passthrough, udp)",
+		},
 	})
 }
 
@@ -152,8 +164,11 @@ func TestPluginProtocolsMustOverlapItsScope(t *testing.T) {
 		{"route in common", on("http", "https"), nil, ""},
 		{"route apart", on("grpc"), nil, "schema violation (protocols: must match the associated route's protocols)"},
 		{"one route of the service in common", nil, []map[string]any{on("grpc"), on("https")}, ""},
-		{"no route of the service in common", nil, []map[string]any{on("grpc"), on("tcp")},
-			"schema violation (protocols: must match the protocols of at least one route pointing to this Plugin's service)"},
+		{
+			"no route of the service in common", nil,
+			[]map[string]any{on("grpc"), on("tcp")},
+			"schema violation (protocols: must match the protocols of at least one route pointing to this Plugin's service)",
+		},
 	} {
 		got := ""
 		if errs := CheckPluginProtocols(on("https"), c.route, c.routes); errs != nil {
@@ -170,8 +185,11 @@ func TestConsumerRules(t *testing.T) {
 	checkRules(t, testKinds(t)[Consumers], []rule{
 		{"username is enough", map[string]any{"username": "bob"}, ""},
 		{"custom_id is enough", map[string]any{"custom_id": "42"}, ""},
-		{"one of the two is needed", map[string]any{"tags": texter("a")},
-			"schema violation (at least one of these fields must be non-empty: 'custom_id', 'username')"},
+		{
+			"one of the two is needed",
+			map[string]any{"tags": texter("a")},
+			"schema violation (at least one of these fields must be non-empty: 'custom_id', 'username')",
+		},
 		{"username is not empty", map[string]any{"username": ""}, "schema violation (username: length must be at least 1)"},
 	})
 }

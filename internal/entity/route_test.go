@@ -49,56 +49,89 @@ func TestRouteRules(t *testing.T) {
 		{"wildcards are whole labels", with("hosts", texter("*a.test")), badLabel},
 		{"wildcards are not in the middle", with("hosts", texter("a.*.test")), badLabel},
 		{"wildcards are not alone", with("hosts", texter("*")), badLabel},
-		{"one wildcard only", with("hosts", texter("*.a.*")),
-			"schema violation (hosts.1: invalid wildcard: must have at most one wildcard)"},
+		{
+			"one wildcard only", with("hosts", texter("*.a.*")),
+			"schema violation (hosts.1: invalid wildcard: must have at most one wildcard)",
+		},
 		{"hosts have no slash", with("hosts", texter("ok.test", "a.test/x")), "schema violation (hosts.2: invalid hostname: a.test/x)"},
 		{"hosts have no empty label", with("hosts", texter("a..test")), "schema violation (hosts.1: invalid hostname: a..test)"},
 		{"hosts may end in a dot", with("hosts", texter("a.test.")), ""},
 		{"labels do not end in a dash", with("hosts", texter("a-.test")), "schema violation (hosts.1: invalid hostname: a-.test)"},
 		{"bad wildcard hosts are named as written", with("hosts", texter("*.a b")), "schema violation (hosts.1: invalid hostname: *.a b)"},
-		{"paths begin with a slash", with("paths", texter("a")),
-			"schema violation (paths.1: should start with: / (fixed path) or ~/ (regex path))"},
+		{
+			"paths begin with a slash", with("paths", texter("a")),
+			"schema violation (paths.1: should start with: / (fixed path) or ~/ (regex path))",
+		},
 		{"paths have no empty segment", with("paths", texter("/a//b")), "schema violation (paths.1: must not have empty segments)"},
-		{"paths are normal", with("paths", texter("/", "/a/../b")),
-			"schema violation (paths.2: non-normalized path, consider use '/b' instead)"},
-		{"paths have no escaped letters", with("paths", texter("/%61")),
-			"schema violation (paths.1: non-normalized path, consider use '/a' instead)"},
-		{"paths have no escaped dots", with("paths", texter("/a/%2e%2e/b")),
-			"schema violation (paths.1: non-normalized path, consider use '/b' instead)"},
+		{
+			"paths are normal", with("paths", texter("/", "/a/../b")),
+			"schema violation (paths.2: non-normalized path, consider use '/b' instead)",
+		},
+		{
+			"paths have no escaped letters", with("paths", texter("/%61")),
+			"schema violation (paths.1: non-normalized path, consider use '/a' instead)",
+		},
+		{
+			"paths have no escaped dots", with("paths", texter("/a/%2e%2e/b")),
+			"schema violation (paths.1: non-normalized path, consider use '/b' instead)",
+		},
 		{"paths may hold reserved escapes", with("paths", texter("/a%2Fb")), ""},
 		{"paths have valid escapes", with("paths", texter("/a%")), "schema violation (paths.1: invalid url-encoded value: '%')"},
-		{"paths have no control characters", with("paths", texter("/a\r\nb")),
-			"schema violation (paths.1: invalid path: '/a\r\nb' (characters outside of the reserved list of RFC 3986 found))"},
+		{
+			"paths have no control characters", with("paths", texter("/a\r\nb")),
+			"schema violation (paths.1: invalid path: '/a\r\nb' (characters outside of the reserved list of RFC 3986 found))",
+		},
 		{"regex paths", with("paths", texter(`~/a/(?<id>\d+)$`)), ""},
-		{"regex paths begin with a slash", with("paths", texter(`~a`)),
-			"schema violation (paths.1: should start with: / (fixed path) or ~/ (regex path))"},
-		{"regex paths compile", with("paths", texter("~/(a")),
-			"schema violation (paths.1: invalid regex: '/(a' (missing closing ): `/(a`))"},
-		{"header host is refused", with("headers", map[string]any{"Host": texter("a")}),
-			"schema violation (headers.Host: cannot contain 'host' header, which must be specified in the 'hosts' attribute)"},
-		{"header names are names", with("headers", map[string]any{"a b": texter("a")}),
-			"schema violation (headers.a b: bad header name 'a b', allowed characters are A-Z, a-z, 0-9, '_', and '-')"},
+		{
+			"regex paths begin with a slash", with("paths", texter(`~a`)),
+			"schema violation (paths.1: should start with: / (fixed path) or ~/ (regex path))",
+		},
+		{
+			"regex paths compile", with("paths", texter("~/(a")),
+			"schema violation (paths.1: invalid regex: '/(a' (missing closing ): `/(a`))",
+		},
+		{
+			"header host is refused", with("headers", map[string]any{"Host": texter("a")}),
+			"schema violation (headers.Host: cannot contain 'host' header, which must be specified in the 'hosts' attribute)",
+		},
+		{
+			"header names are names", with("headers", map[string]any{"a b": texter("a")}),
+			"schema violation (headers.a b: bad header name 'a b', allowed characters are A-Z, a-z, 0-9, '_', and '-')",
+		},
 		{"header values are lists", with("headers", map[string]any{"x-a": "a"}), "schema violation (headers.x-a: expected an array)"},
 		{"headers", with("headers", map[string]any{"x-a": texter("a", "b")}), ""},
-		{"redirect status is one of five", with("https_redirect_status_code", 303),
-			"schema violation (https_redirect_status_code: expected one of: 426, 301, 302, 307, 308)"},
+		{
+			"redirect status is one of five", with("https_redirect_status_code", 303),
+			"schema violation (https_redirect_status_code: expected one of: 426, 301, 302, 307, 308)",
+		},
 		{"path_handling", with("path_handling", "v2"), "schema violation (path_handling: expected one of: v0, v1)"},
 		{"protocols cannot be empty", with("protocols", texter()), "schema violation (protocols: length must be at least 1)"},
 		{"protocols cannot be null", with("protocols", nil), "schema violation (protocols: required field missing)"},
-		{"protocol groups do not mix", with("protocols", texter("http", "grpc")),
-			"schema violation (protocols: these sets are mutually exclusive: ('http', 'https'), ('grpc', 'grpcs'))"},
-		{"snis need TLS", with("protocols", texter("http"), "snis", texter("a.test")),
-			"2 schema violations ('snis' can only be set when 'protocols' is 'grpcs', 'https', 'tls' or 'tls_passthrough'; snis: length must be 0)"},
+		{
+			"protocol groups do not mix", with("protocols", texter("http", "grpc")),
+			"schema violation (protocols: these sets are mutually exclusive: ('http', 'https'), ('grpc', 'grpcs'))",
+		},
+		{
+			"snis need TLS", with("protocols", texter("http"), "snis", texter("a.test")),
+			"2 schema violations ('snis' can only be set when 'protocols' is 'grpcs', 'https', 'tls' or 'tls_passthrough'; snis: length must be 0)",
+		},
 		{"snis on https", with("protocols", texter("https"), "snis", texter("*.a.test")), ""},
 		{"snis are names", with("snis", texter("127.0.0.1")), "schema violation (snis.1: must not be an IP)"},
 		{"snis have no port", with("snis", texter("a.test:1")), "schema violation (snis.1: must not have a port)"},
-		{"snis have a wildcard at an end", with("snis", texter("a.*.b")),
-			"schema violation (snis.1: wildcard must be leftmost or rightmost character)"},
+		{
+			"snis have a wildcard at an end", with("snis", texter("a.*.b")),
+			"schema violation (snis.1: wildcard must be leftmost or rightmost character)",
+		},
 		{"snis have one wildcard", with("snis", texter("*.*")), "schema violation (snis.1: only one wildcard must be specified)"},
-		{"http has no sources", with("sources", []any{map[string]any{"ip": "10.0.0.0/8"}}),
-			"schema violation (sources: cannot set 'sources' when 'protocols' is 'http' or 'https')"},
-		{"a field at fault is not judged twice", map[string]any{"paths": texter("x")},
-			"schema violation (paths.1: should start with: / (fixed path) or ~/ (regex path))"},
+		{
+			"http has no sources", with("sources", []any{map[string]any{"ip": "10.0.0.0/8"}}),
+			"schema violation (sources: cannot set 'sources' when 'protocols' is 'http' or 'https')",
+		},
+		{
+			"a field at fault is not judged twice",
+			map[string]any{"paths": texter("x")},
+			"schema violation (paths.1: should start with: / (fixed path) or ~/ (regex path))",
+		},
 	})
 }
 
@@ -120,12 +153,18 @@ func TestRouteMustMatchSomething(t *testing.T) {
 		{"methods are enough", and(on("https"), "methods", texter("GET")), ""},
 		{"snis are enough on https", and(on("https"), "snis", texter("a.test")), ""},
 		{"sources are enough on tcp", and(on("tcp"), "sources", []any{map[string]any{"port": 1}}), ""},
-		{"sources have an address or a port", and(on("tcp"), "sources", []any{map[string]any{}}),
-			"schema violation (sources.1: at least one of these fields must be non-empty: 'ip', 'port')"},
-		{"sources have real addresses", and(on("tcp"), "sources", []any{map[string]any{"ip": "x"}}),
-			"schema violation (sources.1.ip: invalid ip or cidr range: 'x')"},
-		{"tcp has no hosts", and(and(on("tcp"), "hosts", texter("a.test")), "sources", []any{map[string]any{"port": 1}}),
-			"schema violation (hosts: cannot set 'hosts' when 'protocols' is 'tcp', 'tls', 'tls_passthrough' or 'udp')"},
+		{
+			"sources have an address or a port", and(on("tcp"), "sources", []any{map[string]any{}}),
+			"schema violation (sources.1: at least one of these fields must be non-empty: 'ip', 'port')",
+		},
+		{
+			"sources have real addresses", and(on("tcp"), "sources", []any{map[string]any{"ip": "x"}}),
+			"schema violation (sources.1.ip: invalid ip or cidr range: 'x')",
+		},
+		{
+			"tcp has no hosts", and(and(on("tcp"), "hosts", texter("a.test")), "sources", []any{map[string]any{"port": 1}}),
+			"schema violation (hosts: cannot set 'hosts' when 'protocols' is 'tcp', 'tls', 'tls_passthrough' or 'udp')",
+		},
 	})
 }
 
@@ -140,10 +179,16 @@ func TestGRPCRoutes(t *testing.T) {
 		t.Error("strip_path is not false by default")
 	}
 	checkRules(t, k, []rule{
-		{"strip_path is refused", map[string]any{"protocols": texter("grpc"), "paths": texter("/"), "strip_path": true},
-			"schema violation (strip_path: cannot set 'strip_path' when 'protocols' is 'grpc' or 'grpcs')"},
-		{"methods are refused", map[string]any{"protocols": texter("grpcs"), "paths": texter("/"), "methods": texter("GET")},
-			"schema violation (methods: cannot set 'methods' when 'protocols' is 'grpc' or 'grpcs')"},
+		{
+			"strip_path is refused",
+			map[string]any{"protocols": texter("grpc"), "paths": texter("/"), "strip_path": true},
+			"schema violation (strip_path: cannot set 'strip_path' when 'protocols' is 'grpc' or 'grpcs')",
+		},
+		{
+			"methods are refused",
+			map[string]any{"protocols": texter("grpcs"), "paths": texter("/"), "methods": texter("GET")},
+			"schema violation (methods: cannot set 'methods' when 'protocols' is 'grpc' or 'grpcs')",
+		},
 	})
 }
 

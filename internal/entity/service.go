@@ -51,11 +51,11 @@ func serviceRecord() *schema.Record {
 				Doc("Whether the service's routes take part in routing."),
 		},
 		Checks: []schema.Check{
-			conditional("protocol", "path", protocolIn("tcp", "tls", "tls_passthrough", "udp", "grpc", "grpcs")),
-			conditional("protocol", "client_certificate", withoutTLS),
-			conditional("protocol", "tls_verify", withoutTLS),
-			conditional("protocol", "tls_verify_depth", withoutTLS),
-			conditional("protocol", "ca_certificates", withoutTLS),
+			conditionalOnProtocol("path", protocolIn("tcp", "tls", "tls_passthrough", "udp", "grpc", "grpcs")),
+			conditionalOnProtocol("client_certificate", withoutTLS),
+			conditionalOnProtocol("tls_verify", withoutTLS),
+			conditionalOnProtocol("tls_verify_depth", withoutTLS),
+			conditionalOnProtocol("ca_certificates", withoutTLS),
 		},
 		Shorthands: []schema.Shorthand{
 			{Name: "url", Type: schema.TypeString, Expand: expandURL},

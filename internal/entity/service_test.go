@@ -48,44 +48,63 @@ func TestServiceRules(t *testing.T) {
 		{"host has no line break", with("host", "a\nb"), "schema violation (host: invalid value: a\nb)"},
 		{"host that looks like IPv4 must be one", with("host", "1.2.3.400"), "schema violation (host: invalid value: 1.2.3.400)"},
 		{"host has no zone", with("host", "fe80::1%eth0"), "schema violation (host: invalid value: fe80::1%eth0)"},
-		{"protocol is known", with("protocol", "ftp"),
-			"schema violation (protocol: expected one of: grpc, grpcs, http, https, tcp, tls, tls_passthrough, udp)"},
+		{
+			"protocol is known", with("protocol", "ftp"),
+			"schema violation (protocol: expected one of: grpc, grpcs, http, https, tcp, tls, tls_passthrough, udp)",
+		},
 		{"port is at most 65535", with("port", 65536), "schema violation (port: value should be between 0 and 65535)"},
 		{"port may be 0", with("port", 0), ""},
 		{"numbers are not read from texts", with("port", "80"), "schema violation (port: expected an integer)"},
 		{"retries are at most 32767", with("retries", 32768), "schema violation (retries: value should be between 0 and 32767)"},
-		{"time-outs are at least 1", with("read_timeout", 0),
-			"schema violation (read_timeout: value should be between 1 and 2147483646)"},
+		{
+			"time-outs are at least 1", with("read_timeout", 0),
+			"schema violation (read_timeout: value should be between 1 and 2147483646)",
+		},
 		{"path begins with a slash", with("path", "x"), "schema violation (path: should start with: /)"},
 		{"path has no empty segment", with("path", "/a//b"), "schema violation (path: must not have empty segments)"},
-		{"path has URL characters", with("path", "/a b"),
-			"schema violation (path: invalid path: '/a b' (characters outside of the reserved list of RFC 3986 found))"},
+		{
+			"path has URL characters", with("path", "/a b"),
+			"schema violation (path: invalid path: '/a b' (characters outside of the reserved list of RFC 3986 found))",
+		},
 		{"path has valid escapes", with("path", "/a%2x"), "schema violation (path: invalid url-encoded value: '%2x')"},
 		{"path may hold escapes", with("path", "/a%20b"), ""},
-		{"name has no spaces", with("name", "a b"),
-			"schema violation (name: invalid value 'a b': the only accepted ascii characters are alphanumerics or ., -, _, and ~)"},
+		{
+			"name has no spaces", with("name", "a b"),
+			"schema violation (name: invalid value 'a b': the only accepted ascii characters are alphanumerics or ., -, _, and ~)",
+		},
 		{"name may be Unicode", with("name", "größe-1"), ""},
 		{"name is UTF-8", with("name", "a\xff"), "schema violation (name: invalid utf-8 character sequence detected at position 2)"},
 		{"name is not empty", with("name", ""), "schema violation (name: length must be at least 1)"},
 		{"tags may hold spaces", with("tags", texter("two words")), ""},
-		{"tags have no comma", with("tags", texter("ok", "a,b")),
-			"schema violation (tags.2: invalid tag 'a,b': expected printable ascii (except `,` and `/`) or valid utf-8 sequences)"},
-		{"tags have no slash", with("tags", texter("a/b")),
-			"schema violation (tags.1: invalid tag 'a/b': expected printable ascii (except `,` and `/`) or valid utf-8 sequences)"},
+		{
+			"tags have no comma", with("tags", texter("ok", "a,b")),
+			"schema violation (tags.2: invalid tag 'a,b': expected printable ascii (except `,` and `/`) or valid utf-8 sequences)",
+		},
+		{
+			"tags have no slash", with("tags", texter("a/b")),
+			"schema violation (tags.1: invalid tag 'a/b': expected printable ascii (except `,` and `/`) or valid utf-8 sequences)",
+		},
 		{"streams have no path", with("protocol", "tcp", "path", "/a"), conditional + "path: value must be null)"},
 		{"http has no tls_verify", with("tls_verify", true), conditional + "tls_verify: value must be null)"},
 		{"https may have tls_verify", with("protocol", "https", "tls_verify", true), ""},
-		{"what would go unverified is refused", with("protocol", "https", "tls_verify_depth", 1),
-			"schema violation (tls_verify_depth: not supported: chains of any length are verified)"},
-		{"authorities that would be ignored are refused", with("protocol", "https", "ca_certificates", texter(uuid1)),
-			"schema violation (ca_certificates: not supported: there are no ca_certificates entities yet)"},
+		{
+			"what would go unverified is refused", with("protocol", "https", "tls_verify_depth", 1),
+			"schema violation (tls_verify_depth: not supported: chains of any length are verified)",
+		},
+		{
+			"authorities that would be ignored are refused", with("protocol", "https", "ca_certificates", texter(uuid1)),
+			"schema violation (ca_certificates: not supported: there are no ca_certificates entities yet)",
+		},
 		{"enabled cannot be cleared", with("enabled", nil), "schema violation (enabled: required field missing)"},
 		{"id is a UUID", with("id", "x"), "schema violation (id: expected a valid UUID)"},
 		{"id cannot be null", with("id", nil), "schema violation (id: required field missing)"},
 		{"created_at is a time", with("created_at", 0), "schema violation (created_at: expected a valid timestamp)"},
 		{"unknown fields are refused", with("hots", 1), "schema violation (hots: unknown field)"},
-		{"all faults are listed", map[string]any{"port": -1, "path": "x"},
-			"3 schema violations (host: required field missing; path: should start with: /; port: value should be between 0 and 65535)"},
+		{
+			"all faults are listed",
+			map[string]any{"port": -1, "path": "x"},
+			"3 schema violations (host: required field missing; path: should start with: /; port: value should be between 0 and 65535)",
+		},
 	})
 }
 
@@ -124,13 +143,22 @@ func TestServiceURLSetsItsParts(t *testing.T) {
 		})
 	}
 	checkRules(t, testKinds(t)[Services], []rule{
-		{"url needs a host", map[string]any{"url": "nonsense"},
-			"2 schema violations (host: required field missing; path: should start with: /)"},
+		{
+			"url needs a host",
+			map[string]any{"url": "nonsense"},
+			"2 schema violations (host: required field missing; path: should start with: /)",
+		},
 		{"url must be a URL", map[string]any{"url": "http://a b/"}, "schema violation (host: required field missing)"},
-		{"url has a known scheme", map[string]any{"url": "ftp://a.test"},
-			"schema violation (protocol: expected one of: grpc, grpcs, http, https, tcp, tls, tls_passthrough, udp)"},
-		{"url has a port in range", map[string]any{"url": "http://a.test:99999"},
-			"schema violation (port: value should be between 0 and 65535)"},
+		{
+			"url has a known scheme",
+			map[string]any{"url": "ftp://a.test"},
+			"schema violation (protocol: expected one of: grpc, grpcs, http, https, tcp, tls, tls_passthrough, udp)",
+		},
+		{
+			"url has a port in range",
+			map[string]any{"url": "http://a.test:99999"},
+			"schema violation (port: value should be between 0 and 65535)",
+		},
 		{"url is a text", map[string]any{"url": 1}, "2 schema violations (host: required field missing; url: expected a string)"},
 	})
 }

@@ -54,8 +54,9 @@ func knownAlgorithm(name string) (algorithm, bool) {
 		return algorithm{jose.HS384, familyHMAC, "", sha512.New384}, true
 	case jose.HS512:
 		return algorithm{jose.HS512, familyHMAC, "", sha512.New}, true
+	default:
+		return algorithm{}, false
 	}
-	return algorithm{}, false
 }
 
 // fits reports whether k can verify signatures of a: by its type and curve,

@@ -3,8 +3,7 @@ package oidc
 import (
 	"context"
 	"errors"
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -365,7 +364,7 @@ func TestCertificatesAreVerified(t *testing.T) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, 200, `{"issuer":"`+url+`"}`)
 	}))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // a refused handshake is expected
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // a refused handshake is expected
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	url = s.URL

@@ -37,7 +37,7 @@ func (f *flights[T]) join(ctx context.Context, fetch func(context.Context) (T, e
 	if c == nil {
 		started = true
 		c = &flight[T]{done: make(chan struct{})}
-		fetchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		fetchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx)) //nolint:gosec // run calls it, as c.cancel
 		c.cancel, f.current = cancel, c
 		// Owned by f: close cancels it and waits.
 		go f.run(fetchCtx, c, fetch)

@@ -228,8 +228,7 @@ func jsonType(contentType string) bool {
 // transportError says what went wrong without the URL (its query may hold a
 // key) and without bytes of the other side.
 func transportError(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
 	var (

@@ -162,7 +162,7 @@ func withQuery(endpoint string, parameters url.Values) (string, error) {
 		return "", err
 	}
 	var kept []string
-	for _, pair := range strings.Split(u.RawQuery, "&") {
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
 		name, _, _ := strings.Cut(pair, "=")
 		if decoded, err := url.QueryUnescape(name); pair == "" || err != nil || parameters.Has(decoded) {
 			continue

@@ -66,7 +66,7 @@ func endless(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-func silent(w http.ResponseWriter, r *http.Request) {
+func silent(_ http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
 }

@@ -71,8 +71,7 @@ func TestTokenEndpointMisbehaviours(t *testing.T) {
 				if !errors.Is(err, ErrTokenEndpoint) || !strings.Contains(err.Error(), m.says) {
 					t.Fatalf("error %v, want one that says %q", err, m.says)
 				}
-				var oauth *OAuthError
-				if errors.As(err, &oauth) {
+				if _, ok := errors.AsType[*OAuthError](err); ok {
 					t.Error("taken for an oauth error")
 				}
 				if tp.count(pathToken) != 1 || tp.count("/elsewhere") != 0 {

@@ -1,5 +1,7 @@
 package schema
 
+import "maps"
+
 // Describe returns what GET /schemas answers: "fields" is a list of objects
 // with exactly one key each, "entity_checks" is never null. The result is
 // meant for json.Marshal and shares nothing that may be changed.
@@ -47,9 +49,7 @@ func (s Shorthand) describe() map[string]any {
 func (f *Field) Describe() map[string]any {
 	out := map[string]any{"type": string(f.Type)}
 	if f.Record != nil {
-		for key, v := range f.Record.describe() {
-			out[key] = v
-		}
+		maps.Copy(out, f.Record.describe())
 	}
 	if f.Reference != "" {
 		out["reference"] = f.Reference

@@ -4,7 +4,7 @@ import "errors"
 
 // ErrTooManyArguments is returned by FromForm for more than MaxArguments pairs;
 // the Admin API answers it with 400 "Too many arguments".
-var ErrTooManyArguments = errors.New("Too many arguments") //nolint:staticcheck,revive // Kong's text
+var ErrTooManyArguments = errors.New("Too many arguments") //nolint:staticcheck // Kong's text
 
 // ErrFormDepth is returned by FromForm for a name with too many parts.
 var ErrFormDepth = errors.New("argument name is nested too deeply")

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 
 	"sallyport/internal/secret"
@@ -26,9 +27,7 @@ type resolver struct {
 
 func (w *resolver) record(r *Record, values map[string]any) (map[string]any, error) {
 	out := make(map[string]any, len(values))
-	for name, v := range values {
-		out[name] = v
-	}
+	maps.Copy(out, values)
 	for _, f := range r.Fields {
 		v, present := values[f.Name]
 		if !present || v == nil {

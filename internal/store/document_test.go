@@ -248,55 +248,91 @@ func TestDocumentFaults(t *testing.T) {
 		{"an unknown key", v3 + "servicse: []\n", "kong.yaml:2: servicse: unknown field"},
 		{"a key of decK", v3 + "_info: {}\n", "kong.yaml:2: _info: unknown field (decK reads it and takes it out before it uploads)"},
 		{"a kind that is not here", v3 + "upstreams:\n- name: u\n", "kong.yaml:2: upstreams: entities of this kind are not supported yet"},
-		{"credentials that are not here", v3 + "consumers:\n- username: bob\n  keyauth_credentials:\n  - key: x\n",
-			"kong.yaml:4: consumers.1.keyauth_credentials: entities of this kind are not supported yet"},
+		{
+			"credentials that are not here", v3 + "consumers:\n- username: bob\n  keyauth_credentials:\n  - key: x\n",
+			"kong.yaml:4: consumers.1.keyauth_credentials: entities of this kind are not supported yet",
+		},
 		{"no list", v3 + "services: {}\n", "kong.yaml:2: services: expected an array"},
 		{"no nested list", v3 + "services:\n- host: a.test\n  routes: x\n", "kong.yaml:4: services.1.routes: expected an array"},
 		{"no entity", v3 + "services:\n- host: a.test\n- x\n", "kong.yaml:4: services.2: expected a record"},
 		{"an unknown field", v3 + "services:\n- host: a.test\n  hots: x\n", "kong.yaml:4: services.1.hots: unknown field"},
-		{"an unknown field in a config", v3 + "plugins:\n- name: door\n  config:\n    key: k\n    place:\n      hots: h\n",
-			"kong.yaml:7: plugins.1.config.place.hots: unknown field"},
+		{
+			"an unknown field in a config", v3 + "plugins:\n- name: door\n  config:\n    key: k\n    place:\n      hots: h\n",
+			"kong.yaml:7: plugins.1.config.place.hots: unknown field",
+		},
 		{"a missing field", v3 + "services:\n- name: a\n", "kong.yaml:3: services.1.host: required field missing"},
-		{"an element", v3 + "services:\n- host: a.test\n  routes:\n  - paths:\n    - /ok\n    - bad\n",
-			"kong.yaml:7: services.1.routes.1.paths.2: should start with: / (fixed path) or ~/ (regex path)"},
-		{"a header", v3 + "routes:\n- headers:\n    x-a: [a]\n    host: [b]\n",
-			"kong.yaml:5: routes.1.headers.host: cannot contain 'host' header, which must be specified in the 'hosts' attribute"},
-		{"an entity check", v3 + "routes:\n- name: r\n",
-			"kong.yaml:3: routes.1: must set one of 'methods', 'hosts', 'headers', 'paths', 'snis' when 'protocols' is 'https'"},
+		{
+			"an element", v3 + "services:\n- host: a.test\n  routes:\n  - paths:\n    - /ok\n    - bad\n",
+			"kong.yaml:7: services.1.routes.1.paths.2: should start with: / (fixed path) or ~/ (regex path)",
+		},
+		{
+			"a header", v3 + "routes:\n- headers:\n    x-a: [a]\n    host: [b]\n",
+			"kong.yaml:5: routes.1.headers.host: cannot contain 'host' header, which must be specified in the 'hosts' attribute",
+		},
+		{
+			"an entity check", v3 + "routes:\n- name: r\n",
+			"kong.yaml:3: routes.1: must set one of 'methods', 'hosts', 'headers', 'paths', 'snis' when 'protocols' is 'https'",
+		},
 		{"numbers are not texts", v3 + "services:\n- host: a.test\n  name: 1\n", "kong.yaml:4: services.1.name: expected a string"},
 		{"words are not booleans", v3 + "services:\n- host: a.test\n  enabled: yes\n", "kong.yaml:4: services.1.enabled: expected a boolean"},
-		{"an unknown plugin", v3 + "plugins:\n- name: x\n",
-			"kong.yaml:3: plugins.1.name: plugin 'x' not enabled; add it to the 'plugins' configuration property"},
-		{"a reference to nothing", v3 + "routes:\n- service: x\n  paths: [/]\n",
-			"kong.yaml:3: routes.1.service: invalid reference 'service: x' (no such entry in 'services')"},
-		{"a reference to a kind that is not here", v3 + "services:\n- host: a.test\n  client_certificate: x\n",
-			"kong.yaml:4: services.1.client_certificate: invalid reference 'client_certificate: x' (no such entry in 'certificates')"},
-		{"a reference as a record", v3 + "routes:\n- service: {name: x}\n  paths: [/]\n",
-			"kong.yaml:3: routes.1.service: expected a string"},
-		{"a reference beside the nesting", v3 + "services:\n- name: a\n  host: a.test\n  routes:\n  - paths: [/]\n    service: a\n",
-			"kong.yaml:7: services.1.routes.1.service: value must be null"},
-		{"nesting that makes no sense", v3 + "consumers:\n- username: a\n  routes:\n  - paths: [/]\n",
-			"kong.yaml:4: consumers.1.routes: unknown field"},
-		{"a forbidden scope", v3 + "consumers:\n- username: bob\n  plugins:\n  - name: gate\n    config: {key: k}\n",
-			"kong.yaml:5: consumers.1.plugins.1.consumer: value must be null"},
-		{"a name twice", v3 + "services:\n- {name: a, host: a.test}\n- {name: a, host: b.test}\n",
-			"kong.yaml:4: services.2: uniqueness violation: 'services' entity with name set to 'a' already declared"},
-		{"a name twice in the file", v3 + "services:\n- name: a\n  host: a.test\n  routes:\n  - {name: r, paths: [/]}\nroutes:\n- {name: r, paths: [/]}\n",
-			"kong.yaml:8: routes.1: uniqueness violation: 'routes' entity with name set to 'r' already declared"},
-		{"an id twice", v3 + "services:\n- {id: " + id(1) + ", host: a.test}\n- {id: " + id(1) + ", host: b.test}\n",
-			"kong.yaml:4: services.2: uniqueness violation: 'services' entity with primary key set to '" + id(1) + "' already declared"},
-		{"a plugin twice in one scope", v3 + "plugins:\n- {name: door, config: {key: k}}\n- {name: door, config: {key: k}}\n",
-			`kong.yaml:4: plugins.2: uniqueness violation: 'plugins' entity with {consumer=null,name="door",route=null,service=null} already declared`},
+		{
+			"an unknown plugin", v3 + "plugins:\n- name: x\n",
+			"kong.yaml:3: plugins.1.name: plugin 'x' not enabled; add it to the 'plugins' configuration property",
+		},
+		{
+			"a reference to nothing", v3 + "routes:\n- service: x\n  paths: [/]\n",
+			"kong.yaml:3: routes.1.service: invalid reference 'service: x' (no such entry in 'services')",
+		},
+		{
+			"a reference to a kind that is not here", v3 + "services:\n- host: a.test\n  client_certificate: x\n",
+			"kong.yaml:4: services.1.client_certificate: invalid reference 'client_certificate: x' (no such entry in 'certificates')",
+		},
+		{
+			"a reference as a record", v3 + "routes:\n- service: {name: x}\n  paths: [/]\n",
+			"kong.yaml:3: routes.1.service: expected a string",
+		},
+		{
+			"a reference beside the nesting", v3 + "services:\n- name: a\n  host: a.test\n  routes:\n  - paths: [/]\n    service: a\n",
+			"kong.yaml:7: services.1.routes.1.service: value must be null",
+		},
+		{
+			"nesting that makes no sense", v3 + "consumers:\n- username: a\n  routes:\n  - paths: [/]\n",
+			"kong.yaml:4: consumers.1.routes: unknown field",
+		},
+		{
+			"a forbidden scope", v3 + "consumers:\n- username: bob\n  plugins:\n  - name: gate\n    config: {key: k}\n",
+			"kong.yaml:5: consumers.1.plugins.1.consumer: value must be null",
+		},
+		{
+			"a name twice", v3 + "services:\n- {name: a, host: a.test}\n- {name: a, host: b.test}\n",
+			"kong.yaml:4: services.2: uniqueness violation: 'services' entity with name set to 'a' already declared",
+		},
+		{
+			"a name twice in the file", v3 + "services:\n- name: a\n  host: a.test\n  routes:\n  - {name: r, paths: [/]}\nroutes:\n- {name: r, paths: [/]}\n",
+			"kong.yaml:8: routes.1: uniqueness violation: 'routes' entity with name set to 'r' already declared",
+		},
+		{
+			"an id twice", v3 + "services:\n- {id: " + id(1) + ", host: a.test}\n- {id: " + id(1) + ", host: b.test}\n",
+			"kong.yaml:4: services.2: uniqueness violation: 'services' entity with primary key set to '" + id(1) + "' already declared",
+		},
+		{
+			"a plugin twice in one scope", v3 + "plugins:\n- {name: door, config: {key: k}}\n- {name: door, config: {key: k}}\n",
+			`kong.yaml:4: plugins.2: uniqueness violation: 'plugins' entity with {consumer=null,name="door",route=null,service=null} already declared`,
+		},
 		{"an id that is none", v3 + "services:\n- {id: x, host: a.test}\n", "kong.yaml:3: services.1.id: expected a valid UUID"},
 		{"a null id", v3 + "services:\n- {id: null, host: a.test}\n", "kong.yaml:3: services.1.id: required field missing"},
-		{"protocols apart", v3 + "services:\n- host: a.test\n  routes: [{paths: [/]}]\n  plugins:\n  - name: door\n    protocols: [grpc]\n    config: {key: k}\n",
-			"kong.yaml:7: services.1.plugins.1.protocols: must match the protocols of at least one route pointing to this Plugin's service"},
-		{"every fault, in the order of the file", v3 + "plugins:\n- name: door\n  consumer: eve\nservices:\n- port: x\n  host: a.test\n  tags: [a, b/c, d, 5]\n",
+		{
+			"protocols apart", v3 + "services:\n- host: a.test\n  routes: [{paths: [/]}]\n  plugins:\n  - name: door\n    protocols: [grpc]\n    config: {key: k}\n",
+			"kong.yaml:7: services.1.plugins.1.protocols: must match the protocols of at least one route pointing to this Plugin's service",
+		},
+		{
+			"every fault, in the order of the file", v3 + "plugins:\n- name: door\n  consumer: eve\nservices:\n- port: x\n  host: a.test\n  tags: [a, b/c, d, 5]\n",
 			"kong.yaml:3: plugins.1.config.key: required field missing\n" +
 				"kong.yaml:4: plugins.1.consumer: invalid reference 'consumer: eve' (no such entry in 'consumers')\n" +
 				"kong.yaml:6: services.1.port: expected an integer\n" +
 				"kong.yaml:8: services.1.tags.2: invalid tag 'b/c': expected printable ascii (except `,` and `/`) or valid utf-8 sequences\n" +
-				"kong.yaml:8: services.1.tags.4: expected a string"},
+				"kong.yaml:8: services.1.tags.4: expected a string",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -54,8 +54,10 @@ func wantJSON(t *testing.T, got map[string]any, want string) {
 	}
 }
 
-const badPath = "should start with: / (fixed path) or ~/ (regex path)"
-const badRoute = "must set one of 'methods', 'hosts', 'headers', 'paths', 'snis' when 'protocols' is 'https'"
+const (
+	badPath  = "should start with: / (fixed path) or ~/ (regex path)"
+	badRoute = "must set one of 'methods', 'hosts', 'headers', 'paths', 'snis' when 'protocols' is 'https'"
+)
 
 func TestAnswerToAFaultyDocument(t *testing.T) {
 	t.Parallel()

@@ -116,8 +116,7 @@ func dropped(old, next *View) []Ref {
 
 // refusal turns an error of commit into one about the document.
 func (d *Document) refusal(err error) error {
-	var invalid *entity.Invalid
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*entity.Invalid](err); ok {
 		for _, en := range d.entries {
 			if en.kind.Name == invalid.Kind && en.id == invalid.ID {
 				found := *en
@@ -129,8 +128,7 @@ func (d *Document) refusal(err error) error {
 			}
 		}
 	}
-	var refusal *refused
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*refused](err); ok {
 		return &DocumentError{
 			Name: d.name, Problems: []Problem{{Message: refusal.Error()}},
 			fields: schema.Errors{"@entity": []any{refusal.Error()}},

@@ -107,7 +107,7 @@ func remove(kind, key string) func(*Tx) (Object, error) {
 }
 
 // wantError checks code, status and message of a refusal.
-func wantError(t *testing.T, err error, code, status int, message string) *Error {
+func wantError(t *testing.T, err error, code, status int, message string) {
 	t.Helper()
 	var e *Error
 	if !errors.As(err, &e) {
@@ -116,7 +116,6 @@ func wantError(t *testing.T, err error, code, status int, message string) *Error
 	if e.Code != code || e.Status != status || e.Message != message {
 		t.Fatalf("got  %d %d %s\nwant %d %d %s", e.Code, e.Status, e.Message, code, status, message)
 	}
-	return e
 }
 
 func service(name string) Object { return Object{"name": name, "host": name + ".test"} }

@@ -57,8 +57,9 @@ func (n *node) plain() any {
 		return out
 	case objectShape:
 		return n.object()
+	default:
+		return n.scalar
 	}
-	return n.scalar
 }
 
 // object is plain for objects; names in without are left out.

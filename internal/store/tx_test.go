@@ -49,36 +49,78 @@ func TestInsertRefuses(t *testing.T) {
 		status  int
 		message string
 	}{
-		{"an invalid entity", entity.Services, Object{"port": "x"}, 2, 400,
-			"2 schema violations (host: required field missing; port: expected an integer)"},
+		{
+			"an invalid entity", entity.Services,
+			Object{"port": "x"},
+			2, 400,
+			"2 schema violations (host: required field missing; port: expected an integer)",
+		},
 		{"a null id", entity.Services, Object{"host": "a", "id": nil}, 2, 400, "schema violation (id: required field missing)"},
-		{"an id in use", entity.Services, Object{"host": "a", "id": id(1)}, 3, 400,
-			`primary key violation on key '{id="` + id(1) + `"}'`},
+		{
+			"an id in use", entity.Services,
+			Object{"host": "a", "id": id(1)},
+			3, 400,
+			`primary key violation on key '{id="` + id(1) + `"}'`,
+		},
 		{"a name in use", entity.Services, service("a"), 5, 409, `UNIQUE violation detected on '{name="a"}'`},
-		{"a second unique field in use", entity.Consumers, Object{"username": "eve", "custom_id": "1"}, 5, 409,
-			`UNIQUE violation detected on '{custom_id="1"}'`},
-		{"an instance name in use", entity.Plugins, door("instance_name", "i"), 5, 409,
-			`UNIQUE violation detected on '{instance_name="i"}'`},
-		{"a plugin twice in one scope", entity.Plugins, door("service", ref(id(1))), 5, 409,
-			`UNIQUE violation detected on '{consumer=null,name="door",route=null,service={id="` + id(1) + `"}}'`},
-		{"a reference to nothing", entity.Routes, Object{"paths": []any{"/"}, "service": ref(missing)}, 4, 400,
-			`the foreign key '{id="` + missing + `"}' does not reference an existing 'services' entity.`},
-		{"a reference to a kind that is not here", entity.Services,
-			Object{"host": "a", "protocol": "https", "client_certificate": ref(missing)}, 4, 400,
-			`the foreign key '{id="` + missing + `"}' does not reference an existing 'certificates' entity.`},
-		{"a reference by a name that is none", entity.Routes, route("r", "x"), 13, 400,
-			`foreign key unresolved (service.name: the foreign key cannot be resolved with '{name="x"}' for an existing 'services' entity)`},
-		{"a reference by a user that is none", entity.Plugins, door("consumer", map[string]any{"username": "x"}), 13, 400,
-			`foreign key unresolved (consumer.username: the foreign key cannot be resolved with '{username="x"}' for an existing 'consumers' entity)`},
-		{"a reference that is a text", entity.Routes, Object{"paths": []any{"/"}, "service": "a"}, 2, 400,
-			"schema violation (service: expected a record)"},
-		{"a reference by what names nothing", entity.Routes, Object{"paths": []any{"/"}, "service": map[string]any{"host": "a"}}, 2, 400,
-			"schema violation (service.id: missing primary key)"},
-		{"a reference to a kind that is not here, by name", entity.Services,
-			Object{"host": "a", "protocol": "https", "client_certificate": map[string]any{"name": "x"}}, 2, 400,
-			"schema violation (client_certificate.id: missing primary key)"},
-		{"a reference without a key", entity.Routes, Object{"paths": []any{"/"}, "service": map[string]any{}}, 2, 400,
-			"schema violation (service.id: missing primary key)"},
+		{
+			"a second unique field in use", entity.Consumers,
+			Object{"username": "eve", "custom_id": "1"},
+			5, 409,
+			`UNIQUE violation detected on '{custom_id="1"}'`,
+		},
+		{
+			"an instance name in use", entity.Plugins, door("instance_name", "i"), 5, 409,
+			`UNIQUE violation detected on '{instance_name="i"}'`,
+		},
+		{
+			"a plugin twice in one scope", entity.Plugins, door("service", ref(id(1))), 5, 409,
+			`UNIQUE violation detected on '{consumer=null,name="door",route=null,service={id="` + id(1) + `"}}'`,
+		},
+		{
+			"a reference to nothing", entity.Routes,
+			Object{"paths": []any{"/"}, "service": ref(missing)},
+			4, 400,
+			`the foreign key '{id="` + missing + `"}' does not reference an existing 'services' entity.`,
+		},
+		{
+			"a reference to a kind that is not here", entity.Services,
+			Object{"host": "a", "protocol": "https", "client_certificate": ref(missing)},
+			4, 400,
+			`the foreign key '{id="` + missing + `"}' does not reference an existing 'certificates' entity.`,
+		},
+		{
+			"a reference by a name that is none", entity.Routes, route("r", "x"), 13, 400,
+			`foreign key unresolved (service.name: the foreign key cannot be resolved with '{name="x"}' for an existing 'services' entity)`,
+		},
+		{
+			"a reference by a user that is none", entity.Plugins, door("consumer", map[string]any{"username": "x"}), 13, 400,
+			`foreign key unresolved (consumer.username: the foreign key cannot be resolved with '{username="x"}' for an existing 'consumers' entity)`,
+		},
+		{
+			"a reference that is a text", entity.Routes,
+			Object{"paths": []any{"/"}, "service": "a"},
+			2, 400,
+			"schema violation (service: expected a record)",
+		},
+		{
+			"a reference by what names nothing", entity.Routes,
+			Object{"paths": []any{"/"}, "service": map[string]any{"host": "a"}},
+			2, 400,
+			"schema violation (service.id: missing primary key)",
+		},
+		{
+			"a reference to a kind that is not here, by name", entity.Services,
+			Object{"host": "a", "protocol": "https", "client_certificate": map[string]any{"name": "x"}},
+			2, 400,
+			"schema violation (client_certificate.id: missing primary key)",
+		},
+		{
+			"a reference without a key", entity.Routes,
+			Object{"paths": []any{"/"}, "service": map[string]any{}},
+			2, 400,
+			"schema violation (service.id: missing primary key)",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := b.View()
@@ -118,14 +160,20 @@ func TestErrorBodies(t *testing.T) {
 		want map[string]any
 	}{
 		{insert(entity.Services, service("a")), fields{"code": 5, "name": "unique constraint violation", "fields": fields{"name": "a"}}},
-		{insert(entity.Services, Object{"id": id(1), "host": "x"}),
-			fields{"code": 3, "name": "primary key violation", "fields": fields{"id": id(1)}}},
+		{
+			insert(entity.Services, Object{"id": id(1), "host": "x"}),
+			fields{"code": 3, "name": "primary key violation", "fields": fields{"id": id(1)}},
+		},
 		{remove(entity.Services, id(1)), fields{"code": 4, "name": "foreign key violation", "fields": fields{"@referenced_by": "routes"}}},
-		{insert(entity.Routes, Object{"paths": []any{"/"}, "service": ref(id(9))}),
-			fields{"code": 4, "name": "foreign key violation", "fields": fields{"service": fields{"id": id(9)}}}},
+		{
+			insert(entity.Routes, Object{"paths": []any{"/"}, "service": ref(id(9))}),
+			fields{"code": 4, "name": "foreign key violation", "fields": fields{"service": fields{"id": id(9)}}},
+		},
 		{patch(entity.Routes, id(9), nil), fields{"code": 6, "name": "not found", "fields": fields{"id": id(9)}}},
-		{insert(entity.Services, Object{"host": "a:1"}),
-			fields{"code": 2, "name": "schema violation", "fields": fields{"host": "must not have a port"}}},
+		{
+			insert(entity.Services, Object{"host": "a:1"}),
+			fields{"code": 2, "name": "schema violation", "fields": fields{"host": "must not have a port"}},
+		},
 	} {
 		if diff := cmp.Diff(c.want, asJSON(t, body(c.op))); diff != "" {
 			t.Error(diff)

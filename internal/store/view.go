@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"strings"
 	"sync"
 
@@ -168,9 +169,7 @@ func (r *reader) Entities() map[string]map[string]Object {
 			continue
 		}
 		all[kind] = make(map[string]Object, len(t.byID))
-		for id, v := range t.byID {
-			all[kind][id] = v
-		}
+		maps.Copy(all[kind], t.byID)
 	}
 	return all
 }

@@ -97,8 +97,9 @@ func (y *yamlReader) read(n *yaml.Node, depth int) (*node, error) {
 		return y.mapping(n, depth)
 	case yaml.AliasNode:
 		return y.alias(n, depth)
+	default:
+		return nil, &syntaxError{n.Line, "unexpected YAML"}
 	}
-	return nil, &syntaxError{n.Line, "unexpected YAML"}
 }
 
 // alias expands an alias. Its line is where it is used.

@@ -45,8 +45,7 @@ func New(normalized map[string]any, resolve func(reference string) (string, erro
 // violation turns an error about a field into the form of Normalize's.
 func violation(err error) error {
 	errs := schema.Errors{}
-	var at *schema.FieldError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*schema.FieldError](err); ok {
 		errs.Add(schema.Violation{Field: "config." + at.Path, Message: at.Err.Error()})
 	} else {
 		errs.Add(schema.Violation{Field: "config", Message: err.Error()})

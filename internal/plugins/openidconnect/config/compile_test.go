@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,9 +34,7 @@ func compiled(t *testing.T, in object) *Config {
 func compile(t *testing.T, in object) (*Config, error) {
 	t.Helper()
 	all := object{"issuer": "https://idp.test"}
-	for name, v := range in {
-		all[name] = v
-	}
+	maps.Copy(all, in)
 	values, errs := Record().Normalize(all)
 	if errs != nil {
 		return nil, errs

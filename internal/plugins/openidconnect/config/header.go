@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-const tokenCharacters = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+const tokenCharacters = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" //nolint:gosec // no secret: RFC 9110 §5.6.2
 
 // connectionHeaders belong to one connection or frame the message; no field
 // may set them.
