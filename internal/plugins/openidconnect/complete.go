@@ -13,8 +13,12 @@ import (
 
 // complete opens the session of a login and carries out the login action.
 func (h *handler) complete(w http.ResponseWriter, v *visit, c *callback, g *grant) (after, error) {
+	entry := h.entry(c.client, g)
+	if err := h.authorize(v, &entry, c.client); err != nil {
+		return after{}, err
+	}
 	start := h.Now()
-	s, lines, err := h.sessions.Start(v.ctx, v.Visit, h.entry(c.client, g))
+	s, lines, err := h.sessions.Start(v.ctx, v.Visit, entry)
 	v.step(flow.Callback, "session", "", start, err)
 	if err != nil {
 		return after{}, v.saveFailed("open session", err)

@@ -29,7 +29,7 @@ func (h *handler) Serve(w http.ResponseWriter, q *plugin.Request, next plugin.Ne
 	}
 	todo, err := h.step(w, v)
 	switch {
-	case err != nil:
+	case err != nil: // a todo beside it does not count
 		return err
 	case todo.login != nil:
 		return h.login(w, v, *todo.login)
@@ -60,7 +60,9 @@ func (h *handler) step(w http.ResponseWriter, v *visit) (after, error) {
 		return after{}, err
 	}
 	if s != nil {
-		return after{proxy: s}, nil
+		e := s.Entry()
+		client, _ := h.config.ClientByID(e.Realm.ClientID)
+		return after{proxy: s}, h.authorize(v, &e, client)
 	}
 	if h.config.Method.Has(config.MethodAuthorizationCode) && mayRedirect(v.q.HTTP) {
 		return after{login: &loginStart{reason: firstLogin, target: h.targetOf(v)}}, nil

@@ -8,7 +8,7 @@
 //
 //	dispatch.go → callback.go  verify the transaction, redeem, verify tokens, open the session
 //	            → logout.go    end the session here and at the IdP
-//	            → session.go   load, refresh, keep, proxy with tokens
+//	            → resume.go    load, refresh, keep; authorize.go, headers.go and on to the upstream
 //	            → login.go     authorization request, sealed state, key cookie
 //
 // Beside them: state.go (the sealed login state), target.go (where a browser may

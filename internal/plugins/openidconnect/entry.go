@@ -39,8 +39,8 @@ func (h *handler) entry(client *config.Client, g *grant) session.Entry {
 	return e
 }
 
-// keepClaims resolves the claims that headers need and stores them ready for
-// use, so that no request parses a token. A claim that is absent is stored
+// keepClaims resolves the claims that headers and rules need and stores them
+// ready for use, so that no request parses a token. A claim that is absent is stored
 // without a value.
 func (h *handler) keepClaims(e *session.Entry) {
 	kept := e.Claims[:0:0]
@@ -55,7 +55,7 @@ func (h *handler) keepClaims(e *session.Entry) {
 			kept = append(kept, session.Claim{Name: strings.Join(c.Path, pathSeparator), Value: lookup(sources, c.Path)})
 		}
 	}
-	e.Claims = kept
+	e.Claims = h.keepRuleClaims(kept, e)
 }
 
 // claimSources are what claims are taken from, in this order: access token, ID

@@ -72,6 +72,7 @@ func (c *Config) compile() {
 	c.Method.compile()
 	c.Authorization.compile()
 	c.Token.compile()
+	c.Claims.compile()
 	c.UserInfo.compile()
 	c.Header.compile()
 	c.HTTP.compile()

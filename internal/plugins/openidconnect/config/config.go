@@ -20,6 +20,7 @@ type Config struct {
 	Store         StoreConfig
 	Token         TokenConfig
 	Verification  VerificationConfig
+	Claims        ClaimsConfig
 	UserInfo      UserInfoConfig
 	Header        HeaderConfig
 	Error         ErrorConfig
@@ -54,7 +55,7 @@ func (c *Config) record() *schema.Record {
 			c.Token.fields(),
 			exchangeFields(),
 			c.Verification.fields(),
-			claimFields(),
+			c.Claims.fields(),
 			consumerFields(),
 			introspectionFields(),
 			c.UserInfo.fields(),

@@ -20,7 +20,7 @@ const (
 	noClusterCache  = "nodes share no cache"
 	noTokenCache    = "answers of the token endpoint are not cached"
 	noExchange      = "tokens are not exchanged"
-	noClaimRules    = "authorization by claims is not available"
+	noClaimRules    = "there is no ACL plugin that would read authenticated groups"
 	noConsumers     = "tokens are not mapped to consumers"
 	noPrincipals    = "principals are not looked up"
 	noPossession    = "proof of possession is not available"

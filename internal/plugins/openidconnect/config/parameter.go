@@ -17,6 +17,15 @@ func authorizationArgument(v any) error {
 	return nil
 }
 
+// words refuses a requirement without a word, which everybody would meet.
+func words(v any) error {
+	text, _ := v.(string)
+	if len(strings.Fields(text)) == 0 {
+		return errors.New("expected at least one word")
+	}
+	return nil
+}
+
 // tokenArgument refuses to replace what a token request consists of.
 func tokenArgument(v any) error {
 	switch text, _ := v.(string); text {

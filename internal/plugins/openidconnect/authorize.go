@@ -1,0 +1,133 @@
+package openidconnect
+
+import (
+	"net/http"
+	"strings"
+
+	"sallyport/internal/flow"
+	"sallyport/internal/oidc"
+	"sallyport/internal/plugins/openidconnect/config"
+	"sallyport/internal/session"
+)
+
+const (
+	// rulePrefix and forbiddenPrefix name what a session keeps of the access
+	// token for the claims rules.
+	rulePrefix      = "\x00rule\x1f"
+	forbiddenPrefix = "\x00forbidden\x1f"
+	// valueSeparator joins the values of a claim; a value that holds it counts
+	// as absent.
+	valueSeparator = "\x1e"
+	present        = "1"
+)
+
+// authorize holds an access token to the claims rules. It is asked at login and
+// for every request, so that a rule that is added later applies to sessions
+// that exist. The error is the 403, or the 503 of a session that could not be
+// ended with it.
+func (h *handler) authorize(v *visit, e *session.Entry, client *config.Client) error {
+	cause := h.violated(e)
+	if cause == "" {
+		return nil
+	}
+	v.emit(flow.Event{Kind: flow.Session, Step: "claims", Verdict: flow.Refused, Found: cause})
+	if h.config.Error.EndSessionForbidden && v.session != nil {
+		if err := h.endRefused(v); err != nil {
+			return err
+		}
+	}
+	return v.refuse(outcome{
+		status: http.StatusForbidden, cause: cause, client: client, tokenError: "insufficient_scope",
+		text: "You are signed in, but your account lacks a permission that this page asks for.",
+	})
+}
+
+// violated names the first rule that the access token breaks, empty for none.
+func (h *handler) violated(e *session.Entry) string {
+	c := &h.config.Claims
+	for _, name := range c.Forbidden {
+		if ruleClaim(e, forbiddenPrefix+name, func(t *oidc.Claims) string { return presence(t, name) }) != "" {
+			return "claims_forbidden: " + name
+		}
+	}
+	for i := range c.Rules {
+		rule := &c.Rules[i]
+		joined := ruleClaim(e, rulePrefix+strings.Join(rule.Path, pathSeparator), func(t *oidc.Claims) string { return ruleValues(t, rule.Path) })
+		var values []string
+		if joined != "" {
+			values = strings.Split(joined, valueSeparator)
+		}
+		if !rule.Holds(values) {
+			return rule.Name
+		}
+	}
+	return ""
+}
+
+// ruleClaim is what a session kept under name; one from before the rule was
+// configured is asked through its access token. A token that is no JWT has no
+// claims.
+func ruleClaim(e *session.Entry, name string, read func(*oidc.Claims) string) string {
+	for _, c := range e.Claims {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	claims, err := oidc.UnverifiedClaims(e.AccessToken)
+	if err != nil {
+		return ""
+	}
+	return read(claims)
+}
+
+// keepRuleClaims stores what the claims rules need of the access token.
+func (h *handler) keepRuleClaims(kept []session.Claim, e *session.Entry) []session.Claim {
+	c := &h.config.Claims
+	if len(c.Rules)+len(c.Forbidden) == 0 {
+		return kept
+	}
+	claims, err := oidc.UnverifiedClaims(e.AccessToken)
+	for _, name := range c.Forbidden {
+		value := ""
+		if err == nil {
+			value = presence(claims, name)
+		}
+		kept = append(kept, session.Claim{Name: forbiddenPrefix + name, Value: value})
+	}
+	for i := range c.Rules {
+		value := ""
+		if err == nil {
+			value = ruleValues(claims, c.Rules[i].Path)
+		}
+		kept = append(kept, session.Claim{Name: rulePrefix + strings.Join(c.Rules[i].Path, pathSeparator), Value: value})
+	}
+	return kept
+}
+
+func presence(claims *oidc.Claims, name string) string {
+	if _, ok := claims.Lookup(name); ok {
+		return present
+	}
+	return ""
+}
+
+// ruleValues are the values of a claim, joined: the words of a text, the
+// members of a list as they are.
+func ruleValues(claims *oidc.Claims, path []string) string {
+	if len(path) == 0 {
+		return ""
+	}
+	var values []string
+	if text, ok := claims.Text(path...); ok {
+		values = strings.Fields(text)
+	} else {
+		values, _ = claims.Texts(path...)
+	}
+	usable := values[:0:0]
+	for _, value := range values {
+		if value != "" && !strings.Contains(value, valueSeparator) {
+			usable = append(usable, value)
+		}
+	}
+	return strings.Join(usable, valueSeparator)
+}
