@@ -1,0 +1,264 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sallyport/internal/server"
+)
+
+// These tests do to a node what decK does, as far as it depends on the node.
+// decK writes objects without nulls under ids of its own. Later it fills what
+// it did not write with the defaults of the schemas, and reports a difference
+// at every sync unless it reads exactly that.
+
+const (
+	deckService  = "11111111-1111-4111-8111-111111111111"
+	deckRoute    = "22222222-2222-4222-8222-222222222222"
+	deckConsumer = "33333333-3333-4333-8333-333333333333"
+	deckPlugin   = "44444444-4444-4444-8444-444444444444"
+)
+
+// adminAPI is the address of the Admin API of a node that runs until the test
+// ends.
+func adminAPI(t *testing.T) string {
+	t.Helper()
+	var s settings
+	s.flags("start")
+	s.proxyListen, s.adminListen = []server.Listen{{Addr: "127.0.0.1:0"}}, []server.Listen{{Addr: "127.0.0.1:0"}}
+	n, err := newNode(s, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	if err := n.listen(ctx); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- n.run(ctx, nil) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		n.close()
+	})
+	return "http://" + n.admin.Addrs()[0].String()
+}
+
+// ask sends a JSON object, or nothing, and reads one.
+func ask(t *testing.T, method, target string, body map[string]any) (int, map[string]any) {
+	t.Helper()
+	var text io.Reader
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = bytes.NewReader(data)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, target, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var answer map[string]any
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil && resp.StatusCode != http.StatusNoContent {
+		t.Fatalf("%s %s: %d: %v", method, target, resp.StatusCode, err)
+	}
+	return resp.StatusCode, answer
+}
+
+// filled is what decK expects to read after it wrote written, by the schema of
+// a record.
+func filled(schema, written map[string]any) map[string]any {
+	out := map[string]any{}
+	for name, attributes := range schemaFields(schema) {
+		value, given := written[name]
+		record, isRecord := value.(map[string]any)
+		list, isList := value.([]any)
+		elements, _ := attributes["elements"].(map[string]any)
+		switch {
+		case attributes["type"] == "record" && (isRecord || (value == nil && attributes["required"] == true)):
+			out[name] = filled(attributes, record)
+		case isList && elements["type"] == "record":
+			all := make([]any, len(list))
+			for i, e := range list {
+				element, _ := e.(map[string]any)
+				all[i] = filled(elements, element)
+			}
+			out[name] = all
+		case given:
+			out[name] = value
+		default:
+			out[name] = attributes["default"]
+		}
+	}
+	return out
+}
+
+// schemaFields are the fields of a schema's answer: a list of objects with one
+// member.
+func schemaFields(schema map[string]any) map[string]map[string]any {
+	out := map[string]map[string]any{}
+	list, _ := schema["fields"].([]any)
+	for _, f := range list {
+		one, _ := f.(map[string]any)
+		for name, attributes := range one {
+			out[name], _ = attributes.(map[string]any)
+		}
+	}
+	return out
+}
+
+// object decodes JSON, so that numbers have the type that answers have.
+func object(t *testing.T, text string) map[string]any {
+	t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// parents creates the service and the route that the tests refer to.
+func parents(t *testing.T, api string) {
+	t.Helper()
+	if status, answer := ask(t, http.MethodPut, api+"/services/"+deckService, object(t, `{"host":"h"}`)); status != http.StatusOK {
+		t.Fatal(status, answer)
+	}
+	body := object(t, `{"paths":["/"],"service":{"id":"`+deckService+`"}}`)
+	if status, answer := ask(t, http.MethodPut, api+"/routes/"+deckRoute, body); status != http.StatusOK {
+		t.Fatal(status, answer)
+	}
+}
+
+func TestDeckReadsEntitiesAsItExpects(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ rule, kind, id, written string }{
+		{"the least of a service", "services", deckService, `{"host":"h"}`},
+		{
+			"a service", "services", deckService,
+			`{"name":"s","protocol":"https","host":"h","port":8443,"path":"/p","retries":1,"tls_verify":true,"tags":["a","b c"]}`,
+		},
+		{"a service whose defaults were cleared", "services", deckService, `{"host":"h","retries":null}`},
+		{"the least of a route", "routes", deckRoute, `{"paths":["/"]}`},
+		{"a route", "routes", deckRoute, `{"name":"r","hosts":["a.test","*.b.test"],"paths":["/","~/i/\\d+$"],"methods":["GET"],
+			"headers":{"x-a":["1","2"]},"protocols":["https"],"regex_priority":7,"strip_path":false,"https_redirect_status_code":302}`},
+		{"a consumer", "consumers", deckConsumer, `{"username":"u","custom_id":"c","tags":["ünï"]}`},
+	} {
+		t.Run(tc.rule, func(t *testing.T) {
+			t.Parallel()
+			api := adminAPI(t)
+			written := object(t, tc.written)
+			written["id"] = tc.id
+			if status, answer := ask(t, http.MethodPut, api+"/"+tc.kind+"/"+tc.id, written); status != http.StatusOK {
+				t.Fatalf("status %d: %v", status, answer)
+			}
+			_, schema := ask(t, http.MethodGet, api+"/schemas/"+tc.kind, nil)
+			_, got := ask(t, http.MethodGet, api+"/"+tc.kind+"/"+tc.id, nil)
+			want := filled(schema, written)
+			want["created_at"], want["updated_at"] = got["created_at"], got["updated_at"]
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("decK would find a difference (-expected +read):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDeckReadsPluginsAsItExpects(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ rule, config string }{
+		{"the least", `{"issuer":"{vault://env/issuer}","cache_tokens_salt":"s"}`},
+		{"what decK adds for a field that the server would generate", `{"issuer":"{vault://env/issuer}","cache_tokens_salt":null}`},
+		{"a cleared default", `{"issuer":"{vault://env/issuer}","cache_tokens_salt":"s","login_tokens":null,"scopes":null}`},
+		{"arrays, numbers and flags", `{"issuer":"https://idp.test/realm","cache_tokens_salt":"s","client_id":["c"],"client_secret":["{vault://env/s}"],
+			"auth_methods":["authorization_code","session"],"scopes":["openid","email"],"session_rolling_timeout":3600.5,"preserve_query_args":true}`},
+		{"an optional record in part", `{"issuer":"https://idp.test/realm","cache_tokens_salt":"s","session_storage":"redis","redis":{"host":"r.test","ssl":true}}`},
+		{"an array of records", `{"issuer":"https://idp.test/realm","cache_tokens_salt":"s",
+			"upstream_headers":[{"header":"x-a","path":["sub"]},{"header":"x-b","path":["realm_access","roles"]}]}`},
+	} {
+		t.Run(tc.rule, func(t *testing.T) {
+			t.Parallel()
+			api := adminAPI(t)
+			parents(t, api)
+			config := object(t, tc.config)
+			written := map[string]any{
+				"id": deckPlugin, "name": "openid-connect", "enabled": true, "config": config,
+				"protocols": []any{"grpc", "grpcs", "http", "https"},
+				"service":   map[string]any{"id": deckService, "name": "s"},
+			}
+			if status, answer := ask(t, http.MethodPut, api+"/plugins/"+deckPlugin, written); status != http.StatusOK {
+				t.Fatalf("status %d: %v", status, answer)
+			}
+			_, schema := ask(t, http.MethodGet, api+"/schemas/plugins/openid-connect", nil)
+			_, got := ask(t, http.MethodGet, api+"/plugins/"+deckPlugin, nil)
+			if diff := cmp.Diff(filled(schemaFields(schema)["config"], config), got["config"]); diff != "" {
+				t.Errorf("decK would find a difference (-expected +read):\n%s", diff)
+			}
+			if diff := cmp.Diff(map[string]any{"id": deckService}, got["service"]); diff != "" {
+				t.Errorf("service:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestDeckReadsEveryList: some lists must be there even if they are always
+// empty; for the others decK takes 404, and nothing else, for empty.
+func TestDeckReadsEveryList(t *testing.T) {
+	t.Parallel()
+	api := adminAPI(t)
+	for _, name := range []string{"services", "routes", "plugins", "certificates", "snis", "consumers", "upstreams"} {
+		status, answer := ask(t, http.MethodGet, api+"/"+name+"?size=1000&tags=a%2Cb", nil)
+		if diff := cmp.Diff(map[string]any{"data": []any{}, "next": nil}, answer); status != http.StatusOK || diff != "" {
+			t.Errorf("%s: status %d\n%s", name, status, diff)
+		}
+	}
+	for _, name := range []string{
+		"ca_certificates", "vaults", "partials", "keys", "key-sets", "filter-chains", "degraphql_routes",
+		"graphql-rate-limiting-advanced/costs", "key-auths", "hmac-auths", "jwts", "basic-auths", "oauth2", "acls", "mtls-auths",
+		"consumer_groups", "custom-plugins", "cloned-plugins", "licenses",
+		"schemas/upstreams", "schemas/targets", "schemas/consumer_group_plugins",
+	} {
+		if status, answer := ask(t, http.MethodGet, api+"/"+name+"?size=1000", nil); status != http.StatusNotFound {
+			t.Errorf("%s: status %d %v", name, status, answer)
+		}
+	}
+}
+
+// TestDeckDeletesWhatACascadeTook: decK deletes children and parents, and
+// takes nothing but 2xx for a success.
+func TestDeckDeletesWhatACascadeTook(t *testing.T) {
+	t.Parallel()
+	api := adminAPI(t)
+	parents(t, api)
+	plugin := object(t, `{"name":"openid-connect","config":{"issuer":"https://idp.test"},"route":{"id":"`+deckRoute+`"}}`)
+	if status, answer := ask(t, http.MethodPut, api+"/plugins/"+deckPlugin, plugin); status != http.StatusOK {
+		t.Fatal(status, answer)
+	}
+	if status, answer := ask(t, http.MethodDelete, api+"/services/"+deckService, nil); status != http.StatusBadRequest {
+		t.Errorf("a service with routes: status %d %v", status, answer)
+	}
+	for _, path := range []string{"/routes/" + deckRoute, "/plugins/" + deckPlugin, "/services/" + deckService} {
+		if status, answer := ask(t, http.MethodDelete, api+path, nil); status != http.StatusNoContent {
+			t.Errorf("DELETE %s: status %d %v", path, status, answer)
+		}
+		if status, _ := ask(t, http.MethodGet, api+path, nil); status != http.StatusNotFound {
+			t.Errorf("GET %s afterwards: status %d", path, status)
+		}
+	}
+}
