@@ -91,8 +91,6 @@ type handler struct {
 	browser  *session.KeyCookie
 	// realm is the hash by which a login state knows that it comes from here.
 	realm [realmHashSize]byte
-	// scope is where the session cookie goes.
-	scope cookieScope
 	// managed are the upstream headers that only we set.
 	managed []string
 	// own are all our cookies, dropped the names of those that the upstream
@@ -132,10 +130,6 @@ func (f *family) compile(i plugin.Instance) (_ *handler, err error) {
 		return nil, err
 	}
 	h.managed = managedHeaders(c)
-	h.scope = cookieScope{
-		Domain: c.Session.Cookie.Domain, Path: c.Session.Cookie.Path,
-		Secure: c.Session.Cookie.Obstacle(false) != nil,
-	}
 	h.ownCookies()
 	return h, nil
 }
