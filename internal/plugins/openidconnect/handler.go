@@ -48,8 +48,8 @@ type Store interface {
 	Close()
 }
 
-// family is what all instances of the plugin share.
-type family struct {
+// shared is what all instances of the plugin have in common.
+type shared struct {
 	Deps
 	providers pool[*oidc.Provider]
 	stores    pool[Store]
@@ -63,7 +63,7 @@ func Definition(d Deps) plugin.Definition {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	f := &family{Deps: d}
+	f := &shared{Deps: d}
 	f.providers.close = func(p *oidc.Provider) { p.Close() }
 	f.stores.close = func(s Store) { s.Close() }
 	f.secrets.logger, f.secrets.random = d.Logger, d.Rand
@@ -82,7 +82,7 @@ func Definition(d Deps) plugin.Definition {
 // handler is one compiled instance. It is immutable and serves many requests
 // at once.
 type handler struct {
-	*family
+	*shared
 	id       string
 	config   *config.Config
 	keys     *secret.Keyring
@@ -105,7 +105,7 @@ type handler struct {
 // does not resolve: it refuses every request.
 var errNoIssuer = errors.New("openid-connect: config.issuer is empty: its reference does not resolve")
 
-func (f *family) compile(i plugin.Instance) (_ *handler, err error) {
+func (f *shared) compile(i plugin.Instance) (_ *handler, err error) {
 	c, err := config.New(i.Config, f.Resolve)
 	if err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func (f *family) compile(i plugin.Instance) (_ *handler, err error) {
 	if len(c.Method.Dropped) > 0 {
 		log.Info("auth_methods: members that are not recognised here are ignored", "ignored", c.Method.Dropped)
 	}
-	h := &handler{family: f, id: i.ID, config: c}
+	h := &handler{shared: f, id: i.ID, config: c}
 	defer func() {
 		if err != nil {
 			h.Close()
