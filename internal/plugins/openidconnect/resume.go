@@ -46,8 +46,8 @@ func (h *handler) refresh(v *visit, s *session.Session) (*session.Session, error
 	start := h.Now()
 	fresh, lines, err := h.sessions.Refresh(v.ctx, v.Visit, s, h.redeemRefresh)
 	v.step(flow.Refresh, "token request", "OpenID Connect Core 12", start, err)
+	v.cookies(lines)
 	if err == nil {
-		v.cookies(lines)
 		if e := fresh.Entry(); !usable(&e, h.Now(), h.config.Verification.Leeway) {
 			return nil, v.unexpected("refreshed access token has expired already", nil)
 		}
@@ -62,6 +62,9 @@ func (h *handler) refresh(v *visit, s *session.Session) (*session.Session, error
 	case errors.Is(err, oidc.ErrIDToken), errors.Is(err, oidc.ErrUserInfoSubject),
 		errors.As(err, &oauth) && oauth.Code == "invalid_grant":
 		return nil, h.endRefused(v)
+	}
+	if fresh != nil {
+		s = fresh // unfinished: the new refresh token beside the old access token
 	}
 	if e := s.Entry(); usable(&e, h.Now(), h.config.Verification.Leeway) {
 		return s, nil // the old token still serves

@@ -32,7 +32,7 @@ func (h *handler) arrive(q *plugin.Request) *visit {
 	c := &q.Canonical
 	v := &visit{h: h, q: q, ctx: q.Context(), Visit: session.Visit{
 		Cookie: q.HTTP.Header["Cookie"], Secure: c.Scheme == "https", Host: c.ForwardedHost,
-		Scheme: c.Scheme, UserAgent: q.HTTP.UserAgent(),
+		Path: c.RawPath, Scheme: c.Scheme, UserAgent: q.HTTP.UserAgent(),
 	}}
 	if h.bindIP {
 		v.IP = c.Client.String()
