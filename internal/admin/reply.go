@@ -3,6 +3,7 @@ package admin
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -30,7 +31,7 @@ type message struct {
 // serverToken names sallyport in the Server header.
 func (a *API) serverToken() string { return "sallyport/" + a.version }
 
-// commonHeaders sets what every answer carries (gateway headers of 1.7). Only
+// commonHeaders sets what every answer carries. Only
 // pages of a configured origin may read answers.
 func (a *API) commonHeaders(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
@@ -47,9 +48,7 @@ func (a *API) commonHeaders(w http.ResponseWriter, r *http.Request) {
 // write sends rep. Answers to HEAD have the headers of GET and no body.
 func (a *API) write(w http.ResponseWriter, r *http.Request, start time.Time, rep reply) error {
 	h := w.Header()
-	for name, values := range rep.header {
-		h[name] = values
-	}
+	maps.Copy(h, rep.header)
 	h.Set("X-Kong-Admin-Latency", strconv.FormatInt(a.now().Sub(start).Milliseconds(), 10))
 	if rep.handle != nil {
 		rep.handle.ServeHTTP(w, r)

@@ -12,18 +12,21 @@ import (
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := a.now()
 	a.commonHeaders(w, r)
-	err := a.guard.check(r)
-	if err == nil {
-		if h, ok := a.mounted(r.URL.EscapedPath()); ok {
-			h.ServeHTTP(w, r)
-			return
-		}
+	if err := a.guard.check(r); err != nil {
+		a.finish(w, r, start, "", reply{}, err)
+		return
 	}
-	pattern := ""
-	var rep reply
-	if err == nil {
-		rep, pattern, err = a.answer(w, r)
+	if h, ok := a.mounted(r.URL.EscapedPath()); ok {
+		h.ServeHTTP(w, r)
+		return
 	}
+	rep, pattern, err := a.answer(w, r)
+	a.finish(w, r, start, pattern, rep, err)
+}
+
+// finish writes and logs the answer, rep or that of err. It is the one place
+// where an error becomes a response.
+func (a *API) finish(w http.ResponseWriter, r *http.Request, start time.Time, pattern string, rep reply, err error) {
 	var cause error
 	if err != nil {
 		var known bool

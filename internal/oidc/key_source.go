@@ -63,7 +63,7 @@ func (s *keySource) refetch(ctx context.Context, seen *keySet) (set *keySet, sta
 	waiting := err != nil && now.Sub(s.triedAt) < retryAfterFailure
 	s.mu.Unlock()
 	switch {
-	case set != seen:
+	case set != nil && set != seen: // nil after Forget: there is nothing to take
 		return set, false, nil
 	case limited:
 		return seen, false, nil

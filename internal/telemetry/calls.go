@@ -29,6 +29,7 @@ var (
 		"unavailable":                   "unavailable",
 		string(session.ReasonNoCookie):  "no_cookie",
 		string(session.ReasonForged):    "forged",
+		string(session.ReasonUnbound):   "unbound",
 		string(session.ReasonAmbiguous): "ambiguous",
 		string(session.ReasonIdle):      "idle",
 		string(session.ReasonRolling):   "rolling",

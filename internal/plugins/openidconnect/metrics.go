@@ -74,7 +74,7 @@ func refreshResult(err error) string {
 }
 
 // observeCall counts a call to the provider.
-func (f *family) observeCall(c oidc.Call) {
+func (f *shared) observeCall(c oidc.Call) {
 	result := callAnswered
 	switch {
 	case c.Err != nil || c.Status >= http.StatusInternalServerError:
