@@ -97,6 +97,7 @@ func TestSettingsAreRefused(t *testing.T) {
 		{"certificate without key", nil, []string{"--tls-cert", "c"}, "--tls-key"},
 		{"ssl without certificate", nil, []string{"--admin-listen", "127.0.0.1:1 ssl"}, "--tls-cert"},
 		{"address with a zone as trusted", nil, []string{"--trusted-ips", "fe80::1%eth0"}, "trusted-ips"},
+		{"no time to shut down", nil, []string{"--shutdown-grace", "0s"}, "--shutdown-grace"},
 		{"empty host", nil, []string{"--admin-host", ""}, "admin-host"},
 		{"bad level", nil, []string{"--log-level", "loud"}, "log-level"},
 		{"bad value in the environment", map[string]string{"SALLYPORT_SHUTDOWN_GRACE": "soon"}, nil, "SALLYPORT_SHUTDOWN_GRACE"},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -149,24 +148,6 @@ func listeners(configured []server.Listen, bound []net.Addr) []admin.Listener {
 		}
 	}
 	return out
-}
-
-// loggers are the log and, unless it is off, the log of access records.
-func (p program) loggers(s settings) (logger, access *slog.Logger) {
-	handler := func(w io.Writer, level slog.Level) slog.Handler {
-		if s.logFormat == "json" {
-			return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
-		}
-		return slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})
-	}
-	logger = slog.New(handler(p.stderr, s.logLevel))
-	switch s.accessLog {
-	case "stdout":
-		access = slog.New(handler(p.stdout, slog.LevelInfo))
-	case "stderr":
-		access = slog.New(handler(p.stderr, slog.LevelInfo))
-	}
-	return logger, access
 }
 
 // loadFile replaces the configuration by that of a file.

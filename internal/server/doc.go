@@ -3,6 +3,8 @@
 // stops gracefully. For the proxy it also makes of each request what the
 // gateway works on: request id, canonical request, recovery from panics, and
 // the one access record. What a request means it does not know.
+// Every request goes through a guard, so that a user agent that stalls holds
+// nobody up.
 //
 //	Listen   binds every address, or none
 //	Run      serves until its context ends, then: no new connections, silent
