@@ -54,6 +54,7 @@ func (p program) demo(ctx context.Context, args []string) error {
 	}
 	d := &demo{secret: rand.Text()}
 	logger, access := p.loggers(s)
+	redirectStandardLog(logger)
 	var err error
 	if d.node, err = newNode(s, logger, access); err != nil {
 		return err

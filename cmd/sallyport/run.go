@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -30,6 +31,7 @@ func (p program) start(ctx context.Context, args []string) error {
 	defer signal.Stop(hangups)
 
 	logger, access := p.loggers(s)
+	redirectStandardLog(logger)
 	n, err := newNode(s, logger, access)
 	if err != nil {
 		return err
@@ -44,21 +46,22 @@ func (p program) start(ctx context.Context, args []string) error {
 	if err := n.listen(ctx); err != nil {
 		return err
 	}
-	n.announce(ctx)
+	n.announce(ctx, p.announcer(s))
 	return n.run(ctx, hangups)
 }
 
-// announce logs what the node listens on.
-func (n *node) announce(ctx context.Context) {
+// announce logs what the node listens on, that with always, whose level lets it
+// through in any case: with port 0 nothing else tells.
+func (n *node) announce(ctx context.Context, always *slog.Logger) {
 	n.logger.InfoContext(ctx, "sallyport started", "version", version, "pid", os.Getpid(), "database", n.settings.database)
 	for i, a := range n.proxy.Addrs() {
-		n.logger.InfoContext(ctx, "listening", "listener", "proxy", "address", a.String(), "ssl", n.settings.proxyListen[i].TLS)
+		always.InfoContext(ctx, "listening", "listener", "proxy", "address", a.String(), "ssl", n.settings.proxyListen[i].TLS)
 	}
 	if n.admin == nil {
 		return
 	}
 	for i, a := range n.admin.Addrs() {
-		n.logger.InfoContext(ctx, "listening", "listener", "admin", "address", a.String(), "ssl", n.settings.adminListen[i].TLS)
+		always.InfoContext(ctx, "listening", "listener", "admin", "address", a.String(), "ssl", n.settings.adminListen[i].TLS)
 	}
 }
 
@@ -113,5 +116,10 @@ func (n *node) reload(ctx context.Context) {
 		n.logger.WarnContext(ctx, "reload dropped an entity that the file does not hold",
 			"kind", gone.Kind, "id", gone.ID, "name", gone.Name)
 	}
-	n.logger.InfoContext(ctx, "configuration reloaded", "file", file, "hash", n.store.View().Hash(), "dropped", len(loaded.Dropped))
+	for _, back := range loaded.Reverted {
+		n.logger.WarnContext(ctx, "reload took back a change to an entity of the file",
+			"kind", back.Kind, "id", back.ID, "name", back.Name)
+	}
+	n.logger.InfoContext(ctx, "configuration reloaded", "file", file, "hash", n.store.View().Hash(),
+		"dropped", len(loaded.Dropped), "reverted", len(loaded.Reverted))
 }

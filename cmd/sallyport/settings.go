@@ -126,6 +126,9 @@ func (s *settings) check() error {
 	if len(s.proxyListen) == 0 {
 		return &usageError{"--proxy-listen is off: there is nothing to serve"}
 	}
+	if s.grace <= 0 {
+		return &usageError{"--shutdown-grace: want more than 0"}
+	}
 	if (s.tlsCert == "") != (s.tlsKey == "") {
 		return &usageError{"--tls-cert and --tls-key belong together"}
 	}

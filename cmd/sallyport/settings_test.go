@@ -107,6 +107,7 @@ func TestSettingsAreRefused(t *testing.T) {
 		{"empty access format", nil, []string{"--access-log-format="}, "access-log-format"},
 		{"sample of nothing", nil, []string{"--access-log-sample", "0"}, "access-log-sample"},
 		{"sample beyond 32 bits", nil, []string{"--access-log-sample", "4294967296"}, "access-log-sample"},
+		{"no time to shut down", nil, []string{"--shutdown-grace", "0s"}, "--shutdown-grace"},
 		{"empty host", nil, []string{"--admin-host", ""}, "admin-host"},
 		{"bad level", nil, []string{"--log-level", "loud"}, "log-level"},
 		{"bad value in the environment", map[string]string{"SALLYPORT_SHUTDOWN_GRACE": "soon"}, nil, "SALLYPORT_SHUTDOWN_GRACE"},

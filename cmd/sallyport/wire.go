@@ -168,23 +168,6 @@ func listeners(configured []server.Listen, bound []net.Addr) []admin.Listener {
 	return out
 }
 
-// loggers are the log and, unless it is off, where access records go.
-func (p program) loggers(s settings) (logger *slog.Logger, access io.Writer) {
-	options := &slog.HandlerOptions{Level: s.logLevel}
-	if s.logFormat == "json" {
-		logger = slog.New(slog.NewJSONHandler(p.stderr, options))
-	} else {
-		logger = slog.New(slog.NewTextHandler(p.stderr, options))
-	}
-	switch s.accessLog {
-	case "stdout":
-		access = p.stdout
-	case "stderr":
-		access = p.stderr
-	}
-	return logger, access
-}
-
 // loadFile replaces the configuration by that of a file.
 func (n *node) loadFile(ctx context.Context, file string) (store.Loaded, error) {
 	data, err := os.ReadFile(file) //nolint:gosec // the operator names it

@@ -72,8 +72,8 @@ func (g *guard) hostAllowed(hostport string) bool {
 	if host == "localhost" || g.hosts[host] {
 		return true
 	}
-	_, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
-	return err == nil
+	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
+	return err == nil && addr.Zone() == ""
 }
 
 // ownOrigin tells whether origin is the API's own, as the request reached it.

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"sallyport/internal/plugin"
 )
 
 // ServeHTTP implements http.Handler.
@@ -16,8 +18,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.finish(w, r, start, "", reply{}, err)
 		return
 	}
-	if h, ok := a.mounted(r.URL.EscapedPath()); ok {
-		h.ServeHTTP(w, r)
+	if m, ok := a.mounted(r.URL.EscapedPath()); ok {
+		a.serveMount(w, r, start, m)
 		return
 	}
 	rep, pattern, err := a.answer(w, r)
@@ -42,15 +44,15 @@ func (a *API) finish(w http.ResponseWriter, r *http.Request, start time.Time, pa
 	a.log(r, pattern, rep.status, start, cause)
 }
 
-// mounted gives the plugin handler that claims a path or what is above it.
-func (a *API) mounted(path string) (http.Handler, bool) {
+// mounted gives the claim of a plugin on a path or on what is above it.
+func (a *API) mounted(path string) (plugin.AdminPath, bool) {
 	path = strings.TrimSuffix(path, "/")
 	for _, m := range a.mounts {
 		if path == m.Path || strings.HasPrefix(path, m.Path+"/") {
-			return m.Handler, true
+			return m, true
 		}
 	}
-	return nil, false
+	return plugin.AdminPath{}, false
 }
 
 // answer runs the handler of the request. A panic of a handler is an error

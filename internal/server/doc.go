@@ -4,6 +4,8 @@
 // gateway works on: request id, canonical request, recovery from panics, and
 // the one access record, which a log of its own writes in batches. What a
 // request means it does not know.
+// Every request goes through a guard, so that a user agent that stalls holds
+// nobody up.
 //
 //	Listen   binds every address, or none
 //	Run      serves until its context ends, then: no new connections, silent

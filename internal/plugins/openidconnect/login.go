@@ -46,7 +46,7 @@ func (h *handler) login(w http.ResponseWriter, v *visit, s loginStart) error {
 	if err := h.feasible(v, st); err != nil {
 		v.emit(flow.Event{Kind: flow.Login, Step: "cookies and target", Verdict: flow.Refused, Err: err})
 		return v.refuse(outcome{
-			status: http.StatusInternalServerError, cause: err.Error(), err: err, client: client,
+			status: http.StatusInternalServerError, cause: strings.TrimPrefix(err.Error(), "openid-connect: "), client: client,
 			title: "Signing in cannot work here",
 			text:  "The browser would not get the cookies of this login where it needs them: " + err.Error() + ".",
 		})

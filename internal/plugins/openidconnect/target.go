@@ -69,11 +69,11 @@ func checkTarget(target, from string, scope cookieScope) error {
 	return nil
 }
 
-// port is the port of a URL, empty for the default one of its scheme: a proxy
-// in front may end TLS.
+// port is the port of a URL, empty for the default one of either scheme: a
+// proxy in front may end TLS.
 func port(u *url.URL) string {
 	p := u.Port()
-	if u.Scheme == "https" && p == "443" || u.Scheme == "http" && p == "80" {
+	if p == "443" || p == "80" {
 		return ""
 	}
 	return p
