@@ -6,16 +6,15 @@ import (
 	"log/slog"
 )
 
-// loggers are the log and, unless it is off, the log of access records.
-func (p program) loggers(s settings) (logger, access *slog.Logger) {
-	logger = slog.New(logHandler(s, p.stderr, s.logLevel))
+// loggers are the log and, unless it is off, where access records go.
+func (p program) loggers(s settings) (logger *slog.Logger, access io.Writer) {
 	switch s.accessLog {
 	case "stdout":
-		access = slog.New(logHandler(s, p.stdout, slog.LevelInfo))
+		access = p.stdout
 	case "stderr":
-		access = slog.New(logHandler(s, p.stderr, slog.LevelInfo))
+		access = p.stderr
 	}
-	return logger, access
+	return slog.New(logHandler(s, p.stderr, s.logLevel)), access
 }
 
 // announcer is the log for what is told whatever its level is.

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
+
+	"sallyport/internal/telemetry"
 )
 
 // start runs the gateway until ctx ends.
@@ -64,7 +66,14 @@ func (n *node) announce(ctx context.Context, always *slog.Logger) {
 }
 
 // run serves until ctx ends or a listener fails, and reloads on each hangup.
+// Access records are written until the last request has ended.
 func (n *node) run(ctx context.Context, hangups <-chan os.Signal) error {
+	writing, flush := context.WithCancel(context.WithoutCancel(ctx))
+	defer flush()
+	var records errgroup.Group
+	if n.access != nil {
+		records.Go(func() error { return n.access.Run(writing) })
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, s := range n.servers() {
 		group.Go(func() error { return s.Run(ctx) })
@@ -81,6 +90,8 @@ func (n *node) run(ctx context.Context, hangups <-chan os.Signal) error {
 		}
 	})
 	err := group.Wait()
+	flush()
+	err = errors.Join(err, records.Wait())
 	n.logger.InfoContext(ctx, "stopped")
 	return err
 }
@@ -90,14 +101,17 @@ func (n *node) run(ctx context.Context, hangups <-chan os.Signal) error {
 func (n *node) reload(ctx context.Context) {
 	file := n.settings.config
 	if file == "" {
+		n.metrics.ConfigReloaded(telemetry.Refused)
 		n.logger.WarnContext(ctx, "configuration not reloaded", "error", "there is no file: start with --config")
 		return
 	}
 	loaded, err := n.loadFile(ctx, file)
 	if err != nil {
+		n.metrics.ConfigReloaded(telemetry.Refused)
 		n.logger.ErrorContext(ctx, "configuration not reloaded", "file", file, "error", err.Error())
 		return
 	}
+	n.metrics.ConfigReloaded(telemetry.Applied)
 	for _, gone := range loaded.Dropped {
 		n.logger.WarnContext(ctx, "reload dropped an entity that the file does not hold",
 			"kind", gone.Kind, "id", gone.ID, "name", gone.Name)

@@ -10,11 +10,13 @@ import (
 )
 
 // reply is what a handler answers: a status, a value that is written as JSON
-// (nil for an answer without a body), and further headers.
+// (nil for an answer without a body), and further headers; or a handler that
+// writes all of it.
 type reply struct {
 	status int
 	body   any
 	header http.Header
+	handle http.Handler
 }
 
 func ok(body any) (reply, error)      { return reply{status: http.StatusOK, body: body}, nil }
@@ -48,6 +50,10 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, start time.Time, rep
 	h := w.Header()
 	maps.Copy(h, rep.header)
 	h.Set("X-Kong-Admin-Latency", strconv.FormatInt(a.now().Sub(start).Milliseconds(), 10))
+	if rep.handle != nil {
+		rep.handle.ServeHTTP(w, r)
+		return nil
+	}
 	if rep.body == nil {
 		w.WriteHeader(rep.status)
 		return nil

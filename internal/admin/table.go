@@ -30,6 +30,9 @@ func (a *API) table() []*endpoint {
 		list = append(list, a.kindEndpoints(k)...)
 	}
 	list = append(list, a.absentEndpoints()...)
+	if a.metrics != nil {
+		list = append(list, newEndpoint("/metrics", methods{"GET": a.showMetrics}))
+	}
 	sortEndpoints(list)
 	return list
 }

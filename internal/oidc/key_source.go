@@ -148,7 +148,7 @@ func (s *keySource) request(ctx context.Context) (set *keySet, uri string, err e
 }
 
 func (s *keySource) requestKeys(ctx context.Context, uri string) ([]signingKey, error) {
-	object, _, err := s.provider.http.getObject(ctx, uri, nil)
+	object, _, err := s.provider.http.getObject(ctx, EndpointJWKS, uri, nil)
 	if err != nil {
 		return nil, fmt.Errorf("oidc: signing keys: %w: %w", ErrUnreachable, err)
 	}

@@ -75,7 +75,10 @@ type ProxyOptions struct {
 	// sends a response head.
 	Handler func(w http.ResponseWriter, q *plugin.Request)
 	// Access gets one record for each request; nil writes none.
-	Access *slog.Logger
+	Access *AccessLog
+	// Observe is told of each request when it has ended, and how long it took;
+	// nil for nobody. It keeps nothing of q and never blocks.
+	Observe func(q *plugin.Request, took time.Duration)
 	// ServerToken is the Server header of answers made here; empty means
 	// "sallyport".
 	ServerToken string

@@ -26,6 +26,7 @@ func (h *handler) complete(w http.ResponseWriter, v *visit, c *callback, g *gran
 	if err != nil {
 		return after{}, v.saveFailed("open session", err)
 	}
+	h.Meter.Login(resultCompleted)
 	v.cookies(lines)
 	l := &h.config.Login
 	if !l.Applies(config.MethodAuthorizationCode) {

@@ -32,6 +32,8 @@ type Deps struct {
 	Logger  *slog.Logger
 	// Events receives the steps of every flow.
 	Events flow.Sink
+	// Meter counts what happens; nil counts nothing.
+	Meter Meter
 	// OpenStore opens a session store on a server. It does no I/O.
 	OpenStore func(config.StoreConfig) (Store, error)
 	// Resolve turns {vault://…} references into values; nil means the
@@ -62,6 +64,9 @@ type shared struct {
 func Definition(d Deps) plugin.Definition {
 	if d.Now == nil {
 		d.Now = time.Now
+	}
+	if d.Meter == nil {
+		d.Meter = noMeter{}
 	}
 	f := &shared{Deps: d}
 	f.providers.close = func(p *oidc.Provider) { p.Close() }
@@ -138,7 +143,7 @@ func (h *handler) openPools() error {
 	c := h.config
 	if c.Issuer.Issuer != "" {
 		options := c.Provider()
-		options.Now = h.Now
+		options.Now, options.Observe = h.Now, h.observeCall
 		provider, release, err := h.providers.acquire(options.Key(), func() (*oidc.Provider, error) {
 			return oidc.NewProvider(options)
 		})

@@ -62,6 +62,7 @@ func (h *handler) login(w http.ResponseWriter, v *visit, s loginStart) error {
 		return v.providerFailed(flow.Login, "authorization request", err, client)
 	}
 	v.step(flow.Login, "authorization request", "OpenID Connect Core 3.1.2.1", start, nil)
+	h.Meter.Login(resultStarted)
 	redirect(w, v.q.HTTP, location)
 	return nil
 }

@@ -98,9 +98,17 @@ func (h *handler) endUnusable(v *visit) error {
 	return h.endRefused(v)
 }
 
-// redeemRefresh is the one token request of a refresh (OpenID Connect Core
-// section 12). It runs under a context of its own and may serve many requests.
+// redeemRefresh is one refresh, counted. It runs under a context of its own and
+// may serve many requests.
 func (h *handler) redeemRefresh(ctx context.Context, current *session.Session) (session.Entry, error) {
+	e, err := h.exchangeRefresh(ctx, current)
+	h.Meter.Refresh(refreshResult(err))
+	return e, err
+}
+
+// exchangeRefresh is the one token request of a refresh (OpenID Connect Core
+// section 12).
+func (h *handler) exchangeRefresh(ctx context.Context, current *session.Session) (session.Entry, error) {
 	e := current.Entry()
 	client, ok := h.config.ClientByID(e.Realm.ClientID)
 	if !ok {

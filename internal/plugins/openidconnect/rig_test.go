@@ -57,6 +57,7 @@ type rig struct {
 	sessions *faultyStore
 	clock    *clock
 	events   *events
+	meter    *meter
 	log      *syncBuffer
 	trusted  []netip.Prefix
 }
@@ -123,11 +124,11 @@ type rigOptions struct {
 // newRig starts a rig. The plugin sits on a route for every host.
 func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
-	r := &rig{t: t, echo: &echo.Handler{}, clock: &clock{}, events: &events{}, log: &syncBuffer{}, trusted: o.trusted}
+	r := &rig{t: t, echo: &echo.Handler{}, clock: &clock{}, events: &events{}, meter: &meter{}, log: &syncBuffer{}, trusted: o.trusted}
 	r.sessions = &faultyStore{Store: session.NewMemory(session.MemoryOptions{Now: r.clock.now})}
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	definition := openidconnect.Definition(openidconnect.Deps{
-		Logger: logger, Events: r.events, Now: r.clock.now,
+		Logger: logger, Events: r.events, Meter: r.meter, Now: r.clock.now,
 		OpenStore: func(config.StoreConfig) (openidconnect.Store, error) { return r.sessions, nil },
 	})
 	r.admin = definition.Admin[0].Handler

@@ -54,13 +54,16 @@ func (v *visit) load() (*session.Session, error) {
 	var none *session.NoSession
 	switch {
 	case errors.As(err, &none):
+		v.h.Meter.SessionLoad(string(none.Reason))
 		v.cookies(none.Cookies)
 		if none.Reason != session.ReasonNoCookie {
 			v.emit(flow.Event{Kind: flow.Session, Step: "session cookie", Verdict: flow.Refused, Found: string(none.Reason)})
 		}
 	case err != nil:
+		v.h.Meter.SessionLoad(loadUnavailable)
 		v.err = v.storeDown("load session", err)
 	default:
+		v.h.Meter.SessionLoad(loadFound)
 		v.session = s
 	}
 	return v.session, v.err
