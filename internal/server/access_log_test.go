@@ -79,18 +79,19 @@ func TestRecordsAreWrittenInBatches(t *testing.T) {
 		if got := out.get(); len(got) != 1 || strings.Count(got[0], "\n") != 10 || !strings.Contains(got[0], "/0 ") || !strings.Contains(got[0], "/9 ") {
 			t.Errorf("batches: %q", got)
 		}
-		// A whole batch does not wait.
+		// A whole batch does not wait. What is added while it is written may go
+		// with it, or in a batch of its own.
 		long := strings.Repeat("x", 1000)
 		for range accessBatch/1000 + 1 {
 			l.add(line("/" + long))
 		}
 		synctest.Wait()
-		if got := out.get(); len(got) != 2 {
+		if got := out.get(); len(got) < 2 {
 			t.Errorf("a full batch waits: %d batches", len(got))
 		}
 		l.add(line("/last"))
 		stop()
-		if got := out.get(); len(got) != 3 || !strings.Contains(got[2], "/last ") {
+		if got := out.get(); !strings.Contains(got[len(got)-1], "/last ") {
 			t.Errorf("the end does not flush: %d batches", len(got))
 		}
 		if l.Dropped() != 0 {

@@ -70,7 +70,7 @@ func TestUpstreamFailures(t *testing.T) {
 			"takes no bytes", func(t *testing.T) string {
 				return listen(t, func(c net.Conn, _ *bufio.Reader) {
 					_ = c.(*net.TCPConn).SetReadBuffer(1 << 10)
-					time.Sleep(300 * time.Millisecond)
+					time.Sleep(2 * time.Second) // far longer than the write timeout, also on a busy machine
 				})
 			},
 			func(s *setup) { s.service.WriteTimeout = 50 * time.Millisecond }, 504, "The upstream server is timing out",
