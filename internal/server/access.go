@@ -13,11 +13,11 @@ import (
 // and tokens travel, and nothing of cookies and credentials.
 func (p *proxy) record(q *plugin.Request, cut bool) {
 	r, a := q.HTTP, &q.Access
-	// The request's own context may be over; the record is written all the same.
-	ctx := context.WithoutCancel(r.Context())
 	if p.opts.Access == nil {
 		return
 	}
+	// The request's own context may be over; the record is written all the same.
+	ctx := context.WithoutCancel(r.Context())
 	if !p.opts.Access.Enabled(ctx, slog.LevelInfo) {
 		return
 	}

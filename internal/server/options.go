@@ -27,6 +27,10 @@ type Common struct {
 	// ReadHeaderTimeout bounds a request head and the TLS handshake (0 means
 	// 30 s), IdleTimeout the wait for the next request (0 means 75 s).
 	ReadHeaderTimeout, IdleTimeout time.Duration
+	// ClientTimeout bounds the wait for the next bytes of a request body, and
+	// for the client to take those of a response; 0 means 60 s. It is the
+	// proxy's alone.
+	ClientTimeout time.Duration
 	// MaxHeaderBytes bounds a request head; 0 means 64 KiB.
 	MaxHeaderBytes int
 	// Logger gets what an operator must know; nil discards it.
@@ -50,6 +54,9 @@ func (c *Common) defaults() error {
 	}
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = 75 * time.Second
+	}
+	if c.ClientTimeout == 0 {
+		c.ClientTimeout = 60 * time.Second
 	}
 	if c.MaxHeaderBytes == 0 {
 		c.MaxHeaderBytes = 64 << 10

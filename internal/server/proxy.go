@@ -25,10 +25,19 @@ func New(o ProxyOptions) (*Server, error) {
 	}
 	s := &Server{opts: o.Common}
 	ids := newRequestIDs(o.Rand)
-	s.handler = func(port int) http.Handler {
+	handler := func(port int) *proxy {
 		p := &proxy{opts: o, work: &s.work, ids: ids}
 		p.opts.Message.ListenPort = port
 		return p
+	}
+	s.handler = func(port int) http.Handler { return handler(port) }
+	s.clock = newClock(o.Now)
+	s.front = func(port int) *front {
+		p := handler(port)
+		return &front{
+			opts: &s.opts, handler: p, refuse: p.refuseHead, clock: s.clock, conns: &s.conns,
+			now: time.Now,
+		}
 	}
 	return s, nil
 }
@@ -38,6 +47,21 @@ type proxy struct {
 	opts ProxyOptions
 	work *inFlight
 	ids  *requestIDs
+}
+
+// refuseHead answers a request whose head is refused; r holds as much of it as
+// was read before.
+func (p *proxy) refuseHead(w http.ResponseWriter, r *http.Request, refused *headError) {
+	p.work.begin()
+	defer p.work.end()
+	q := &plugin.Request{HTTP: r, Start: p.opts.Now()}
+	defer p.finish(w, q)
+	var err error
+	if q.ID, err = p.ids.next(); err != nil {
+		p.refuse(w, q, err)
+		return
+	}
+	p.refuse(w, q, refused)
 }
 
 // ServeHTTP implements http.Handler.
@@ -62,6 +86,10 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *proxy) refuse(w http.ResponseWriter, q *plugin.Request, err error) {
 	if malformed, ok := errors.AsType[*message.Error](err); ok {
 		err = httperror.Wrap(malformed.Status, httperror.StatusMessage(malformed.Status), err)
+		w.Header().Set("Connection", "close")
+	}
+	if refused, ok := errors.AsType[*headError](err); ok {
+		err = httperror.Wrap(refused.status, statusMessage(refused.status), err)
 		w.Header().Set("Connection", "close")
 	}
 	e := httperror.From(err)
@@ -102,3 +130,12 @@ func (p *proxy) finish(w http.ResponseWriter, q *plugin.Request) {
 }
 
 var errPanic = errors.New("a handler panicked")
+
+// statusMessage is what a refused head is answered with, also where Kong has no
+// text for it.
+func statusMessage(status int) string {
+	if status == http.StatusHTTPVersionNotSupported {
+		return http.StatusText(status)
+	}
+	return httperror.StatusMessage(status)
+}
