@@ -30,15 +30,14 @@ var errBody = errors.New("malformed request body")
 // end. It is not used for another request.
 type body struct {
 	c       *conn
-	r       *http.Request // for the trailer; not touched after end
 	chunked bool
 
-	// dead is set when the handler has returned.
-	dead atomic.Bool
 	// complete tells that all was read.
 	complete atomic.Bool
 
 	mu sync.Mutex // held by Read; guards what follows
+	// r gets the trailer; nil after end.
+	r *http.Request
 	// left is how much is to come of the body, or of the chunk.
 	left int64
 	// within tells that a chunk's data has begun, whose CRLF is due after it.
@@ -52,7 +51,7 @@ type body struct {
 func (b *body) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.dead.Load() || b.closed {
+	if b.closed {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	if b.err == nil && !b.c.continueBody() {
@@ -164,7 +163,7 @@ func (b *body) lastChunk(line int) error {
 	if bad := l.splitFields(trailer, 0); bad != nil {
 		return errBody
 	}
-	if len(l.fields) > 0 && !b.dead.Load() {
+	if len(l.fields) > 0 && b.r != nil {
 		s := string(trailer)
 		if b.r.Trailer == nil {
 			b.r.Trailer = make(http.Header, len(l.fields))
@@ -221,7 +220,6 @@ func chunkSize(line []byte) (size int64, ok bool) {
 // end takes the body from whoever has it, and waits for a Read in flight, which
 // it interrupts.
 func (b *body) end() {
-	b.dead.Store(true)
 	if !b.mu.TryLock() {
 		_ = b.c.net.SetReadDeadline(time.Unix(1, 0)) // fails on a closed connection, whose Read ends by itself
 		b.mu.Lock()
@@ -254,9 +252,6 @@ func (b *body) drain() bool {
 func (b *body) drainable() bool {
 	if b.complete.Load() {
 		return true
-	}
-	if b.c.expecting.Load() != continueDone {
-		return false
 	}
 	if !b.mu.TryLock() {
 		return true // somebody is reading it

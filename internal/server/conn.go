@@ -78,7 +78,7 @@ func (c *conn) serve() {
 			handedOver = true
 			return
 		}
-		if !keep || c.front.stopping.Load() {
+		if !keep {
 			c.linger = c.linger || c.in.start != c.in.end
 			return
 		}

@@ -9,5 +9,20 @@
 //	         and idle ones closed, requests in flight finished; what is left
 //	         after the grace period, tunnels above all, is cut
 //
-// The front is net/http's for now; nothing behind Handler depends on that.
+// The proxy's HTTP/1.1 is served by a loop of our own, the front; its HTTP/2,
+// and everything of an ordinary handler (NewHTTP), by net/http. One goroutine
+// serves a connection of the front:
+//
+//	front.go      accepts, starts the goroutine, hands HTTP/2 over
+//	conn.go       reads a head, serves it, decides whether the connection goes on
+//	head.go       finds the parts of a head, or refuses it: one reading is possible
+//	request.go    makes the http.Request of them, and says where the body ends
+//	body.go       the body; taken back when the handler has returned
+//	response.go   the answer: framing, buffers; response_head.go its head
+//	connection.go what a sweeper ends from outside: slow, idle, gone clients
+//
+// An exchange (request, response, their headers) is lent to a connection for
+// one request and used again: nothing of it may be kept (design C1). Strings of
+// the request share one immutable copy of the head, so that one which is kept
+// all the same, by a goroutine of http.Transport that still writes, stays true.
 package server

@@ -223,8 +223,10 @@ func TestDeadlinesEndWithTheirRequest(t *testing.T) {
 			if c.SetReadDeadline(time.Now().Add(30*time.Millisecond)) != nil || c.SetWriteDeadline(time.Now().Add(time.Minute)) != nil {
 				t.Error("no deadline can be set")
 			}
-			if _, err := q.HTTP.Body.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("Read gives %v", err)
+			if q.HTTP.Method == http.MethodPost {
+				if _, err := q.HTTP.Body.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("Read gives %v", err)
+				}
 			}
 		}
 		answer(w, q, 200, q.HTTP.URL.Path)
@@ -235,7 +237,10 @@ func TestDeadlinesEndWithTheirRequest(t *testing.T) {
 	if got := readReply(t, reader); got.text != "/deadline" {
 		t.Errorf("%+v", got)
 	}
-	_, _ = io.WriteString(c, "x")
+	_, _ = io.WriteString(c, "xGET /deadline HTTP/1.1\r\nHost: a.test\r\n\r\n")
+	if got := readReply(t, reader); got.text != "/deadline" {
+		t.Errorf("%+v", got)
+	}
 	time.Sleep(50 * time.Millisecond)
 	_, _ = io.WriteString(c, "GET /next HTTP/1.1\r\nHost: a.test\r\n\r\n")
 	if got := readReply(t, reader); got.text != "/next" {
@@ -354,4 +359,40 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	waitFor(t, "the connections to end", func() bool { return r.Stats().Active == 0 })
 	r.wait(t)
 	waitFor(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// Connections that wait hold no buffer, and those whose head is slow do not
+// stop others. It runs alone, since it measures the process.
+func TestManyConnections(t *testing.T) {
+	const many = 1000
+	r := start(t, func(w http.ResponseWriter, q *plugin.Request) { answer(w, q, 200, "x") }, func(o *ProxyOptions) { o.Access = nil })
+	memory := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc + m.StackInuse
+	}
+	before := memory()
+	for range many {
+		c := dial(t, r.addr)
+		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+		p := make([]byte, 1)
+		for end := ""; end != "\r\n\r\nx"; {
+			if _, err := c.Read(p); err != nil {
+				t.Fatal(err)
+			}
+			end = (end + string(p))[max(0, len(end)-4):]
+		}
+	}
+	if each := (memory() - before) / many; each > 12<<10 {
+		t.Errorf("an idle connection costs %d bytes", each)
+	} else {
+		t.Logf("an idle connection costs %d bytes, the client's side included", each)
+	}
+	for range many {
+		_, _ = io.WriteString(dial(t, r.addr), "GET / HTTP/1.1\r\nHost: a.test\r\nX-Slow: ")
+	}
+	if got := get(t, "http://"+r.addr+"/"); got.text != "x" {
+		t.Errorf("%+v", got)
+	}
 }

@@ -140,6 +140,20 @@ func TestFieldValueBytes(t *testing.T) {
 	}
 }
 
+// These the canonical request, or another rule, would refuse as well.
+func TestRefusalsOfTheParserItself(t *testing.T) {
+	t.Parallel()
+	for head, want := range map[string]string{
+		"GET / HTTP/1.1\r\n\r\n":                               "missing or repeated Host",
+		"GET / HTTP/1.1\r\nHost: a.test\r\nX: 1\r\n 2\r\n\r\n": errFold.reason,
+		"GET /#x HTTP/1.1\r\nHost: a.test\r\n\r\n":             errTarget.reason,
+	} {
+		if _, err := parse([]byte(head)); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%q: %v", head, err)
+		}
+	}
+}
+
 func TestLimitsOfAHead(t *testing.T) {
 	t.Parallel()
 	fields := func(n int) string {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -149,6 +150,7 @@ func TestExpectContinue(t *testing.T) {
 	r := start(t, func(w http.ResponseWriter, q *plugin.Request) {
 		if q.HTTP.URL.Path == "/refuse" {
 			answer(w, q, 403, "no")
+			_ = http.NewResponseController(w).Flush()
 			if _, err := q.HTTP.Body.Read(make([]byte, 1)); err == nil {
 				t.Error("a body that was refused can be read")
 			}
@@ -242,5 +244,65 @@ func TestABodyIsTakenBack(t *testing.T) {
 	_, _ = io.WriteString(c, "bcGET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
 	if got := readReply(t, reader); got.text != "second" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Without a length and chunks only a reset tells that an answer is truncated.
+func TestACutAnswerForHTTP10IsAReset(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(w http.ResponseWriter, q *plugin.Request) {
+		answer(w, q, 200, "part")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	c := dial(t, r.addr)
+	_, _ = io.WriteString(c, "GET / HTTP/1.0\r\n\r\n")
+	if _, err := io.ReadAll(c); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the answer ends with %v", err)
+	}
+}
+
+// A switch of protocols that nobody took over ends the connection.
+func TestASwitchThatNobodyTakesOver(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(w http.ResponseWriter, q *plugin.Request) {
+		q.Access.Status = 101
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		if _, err := w.Write([]byte("x")); !errors.Is(err, http.ErrBodyNotAllowed) {
+			t.Errorf("Write gives %v", err)
+		}
+	})
+	got := exact(t, r.addr, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+	if got != "HTTP/1.1 101 Switching Protocols||" {
+		t.Errorf("%q", got)
+	}
+}
+
+// Two goroutines use the connection when 100 Continue is due: the one that
+// reads the body and the one that answers.
+func TestContinueAndAnswerAtOnce(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(w http.ResponseWriter, q *plugin.Request) {
+		body, done := q.HTTP.Body, make(chan struct{})
+		go func() { // waited for by the next but one statement
+			defer close(done)
+			_, _ = body.Read(make([]byte, 1))
+		}()
+		answer(w, q, 200, "x")
+		_ = http.NewResponseController(w).Flush()
+		_ = body.Close()
+	}, func(o *ProxyOptions) { o.Access = nil })
+	for range 200 {
+		c := dial(t, r.addr)
+		_, _ = io.WriteString(c, "PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\nx")
+		reader := bufio.NewReader(c)
+		got := readReply(t, reader)
+		if got.status == 100 {
+			got = readReply(t, reader)
+		}
+		if got.status != 200 || got.text != "x" {
+			t.Fatalf("%+v", got)
+		}
+		_ = c.Close()
 	}
 }

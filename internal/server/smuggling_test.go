@@ -80,6 +80,7 @@ var smuggling = []struct {
 	{"HTTP/1.2", "GET / HTTP/1.2\r\nHost: a.test\r\n", "", 505},
 	{"the preface of HTTP/2", "PRI * HTTP/2.0\r\n", "SM\r\n\r\n", 505},
 	{"TLS on a plain port", "\x16\x03\x01\x02\x00\x01", "", 400},
+	{"two empty lines", "\r\n\r\nGET / HTTP/1.1\r\nHost: a.test\r\n", "", 400},
 	{"unknown expectation", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\nExpect: 200-ok\r\n", "x", 417},
 	{"trailer that would frame", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\nTrailer: Content-Length\r\n", "0\r\n\r\n", 400},
 }
