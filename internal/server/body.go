@@ -11,11 +11,6 @@ import (
 )
 
 const (
-	// maxDrain is how much of a body that the handler left is read, in bytes,
-	// so that the connection can be used again; drainTime is how long that may
-	// take.
-	maxDrain  = 256 << 10
-	drainTime = 2 * time.Second
 	// maxChunkLine bounds the line that begins a chunk, in bytes, and
 	// maxTrailer the trailer section.
 	maxChunkLine = 256
@@ -96,9 +91,10 @@ func (b *body) read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// fail keeps an error, unless it is the one by which end interrupts.
+// fail keeps an error, unless it is one that interrupts: a deadline that end or
+// the handler set.
 func (b *body) fail(err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, errStalled) {
 		return err
 	}
 	if errors.Is(err, io.EOF) && !b.complete.Load() {
@@ -235,13 +231,13 @@ func (b *body) drain() bool {
 	if b.complete.Load() {
 		return true
 	}
-	if !b.drainable() || b.c.net.SetReadDeadline(b.c.front.now().Add(drainTime)) != nil {
+	if !b.drainable() || b.c.net.SetReadDeadline(b.c.front.now().Add(lingerTime)) != nil {
 		return false
 	}
 	p := getBuffer()
 	defer putBuffer(p)
 	var err error
-	for total, n := 0, 0; err == nil && total <= maxDrain; total += n {
+	for total, n := 0, 0; err == nil && total <= lingerBytes; total += n {
 		n, err = b.read(p[:])
 	}
 	return errors.Is(err, io.EOF) && b.c.net.SetReadDeadline(time.Time{}) == nil
@@ -257,5 +253,5 @@ func (b *body) drainable() bool {
 		return true // somebody is reading it
 	}
 	defer b.mu.Unlock()
-	return (b.err == nil || errors.Is(b.err, io.EOF)) && b.left <= maxDrain
+	return (b.err == nil || errors.Is(b.err, io.EOF)) && b.left <= lingerBytes
 }

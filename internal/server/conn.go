@@ -13,7 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 )
 
 // The states of Expect: 100-continue.
@@ -22,10 +21,6 @@ const (
 	continueDue            // the client waits
 	continueRefused        // the final head went out instead
 )
-
-// lingering is how long a connection that ends with something unread is read
-// from, so that a reset does not take the answer from the client.
-const lingering = 500 * time.Millisecond
 
 // conn is a connection of the front, served by one goroutine.
 type conn struct {
@@ -46,8 +41,9 @@ type conn struct {
 
 	expecting atomic.Int32
 	writeMu   sync.Mutex // guards 100 Continue against the head
-	// linger tells that the client may still be sending.
-	linger bool
+	// linger tells that the client may still be sending, broken that a write
+	// failed.
+	linger, broken bool
 	// vector and buffers are for one write of several pieces.
 	vector  [3][]byte
 	buffers net.Buffers
@@ -89,13 +85,16 @@ func (c *conn) serve() {
 // finish closes the connection.
 func (c *conn) finish() {
 	c.enter(closing)
-	if c.linger {
+	if c.linger && !c.broken {
 		if t, ok := c.net.(*tls.Conn); ok {
 			_ = t.CloseWrite()
 		}
-		if c.CloseWrite() == nil && c.SetReadDeadline(c.front.now().Add(lingering)) == nil {
+		if c.CloseWrite() == nil && c.SetReadDeadline(c.front.now().Add(lingerTime)) == nil {
 			_, _ = io.Copy(io.Discard, c.TCPConn) // what the client still sends is for nobody
 		}
+	}
+	if c.broken {
+		_ = c.Close() // TLS would wait with its last record
 	}
 	_ = c.net.Close()
 	c.in.start = c.in.end
@@ -187,18 +186,24 @@ func (c *conn) fill() error {
 // readBody reads some of a body.
 func (c *conn) readBody(p []byte) (int, error) {
 	if c.in.start == c.in.end {
-		c.reading.Store(c.front.clock.now())
-		defer c.reading.Store(0)
 		if len(p) >= bufferSize/2 {
-			return c.net.Read(p)
+			c.reading.Store(c.front.clock.now())
+			n, err := c.net.Read(p)
+			return n, over(&c.reading, err)
 		}
-		if err := c.fill(); err != nil {
+		if err := c.fillBody(); err != nil {
 			return 0, err
 		}
 	}
 	n := copy(p, c.in.unread())
 	c.in.consume(n)
 	return n, nil
+}
+
+// fillBody is fill with the limit of a body.
+func (c *conn) fillBody() error {
+	c.reading.Store(c.front.clock.now())
+	return over(&c.reading, c.fill())
 }
 
 // readThrough reads until measure, given all that is unread, finds the end of
@@ -213,10 +218,7 @@ func (c *conn) readThrough(limit int, measure func([]byte) int) ([]byte, error) 
 		case n < 0, len(unread) >= limit:
 			return nil, errBody
 		}
-		c.reading.Store(c.front.clock.now())
-		err := c.fill()
-		c.reading.Store(0)
-		if err != nil {
+		if err := c.fillBody(); err != nil {
 			return nil, err
 		}
 	}
@@ -243,21 +245,26 @@ var (
 )
 
 // write writes a, then b, with one call where the connection can.
-func (c *conn) write(a, b []byte) error {
+func (c *conn) write(a, b []byte) (err error) {
 	c.writing.Store(c.front.clock.now())
-	defer c.writing.Store(0)
 	switch {
 	case len(b) == 0:
-		_, err := c.net.Write(a)
-		return err
+		_, err = c.net.Write(a)
 	case c.tls != nil:
-		if _, err := c.net.Write(a); err != nil {
-			return err
+		if _, err = c.net.Write(a); err == nil {
+			_, err = c.net.Write(b)
 		}
-		_, err := c.net.Write(b)
-		return err
+	default:
+		err = c.writeVector(a, b, nil)
 	}
-	return c.writeVector(a, b, nil)
+	return c.wrote(err)
+}
+
+// wrote ends a write.
+func (c *conn) wrote(err error) error {
+	err = over(&c.writing, err)
+	c.broken = c.broken || err != nil
+	return err
 }
 
 // writeChunk writes a, then p, and what ends a chunk. It reports whether the
@@ -267,8 +274,7 @@ func (c *conn) writeChunk(a, p []byte) (open bool, err error) {
 		return true, c.write(a, p)
 	}
 	c.writing.Store(c.front.clock.now())
-	defer c.writing.Store(0)
-	return false, c.writeVector(a, p, chunkEnd)
+	return false, c.wrote(c.writeVector(a, p, chunkEnd))
 }
 
 func (c *conn) writeVector(pieces ...[]byte) error {

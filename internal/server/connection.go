@@ -2,10 +2,23 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
+)
+
+const (
+	// lingerTime is how long a connection is read from once the answer is out:
+	// for the rest of a body, so that it can be used again, or so that its end
+	// does not take the answer from the client.
+	lingerTime = 500 * time.Millisecond
+	// lingerBytes is how much of the rest of a body is read.
+	lingerBytes = 256 << 10
 )
 
 // connections knows every open connection of a server, hijacked ones included.
@@ -34,7 +47,7 @@ type connection struct {
 	// word holds a phase and since when it lasts.
 	word atomic.Int64
 	// reading and writing tell since when a Read of a body or a Write lasts, 0
-	// for none.
+	// for none, and that it was expired.
 	reading, writing atomic.Int64
 	// current is the context of the request that is served, nil without one.
 	current atomic.Pointer[requestContext]
@@ -118,12 +131,13 @@ func (c *connection) sweep(now int64, l limits) {
 
 // sweepRequest looks after a request of that age.
 func (c *connection) sweepRequest(now, age, limit int64) {
-	reading := c.reading.Load()
-	if stuck(reading, now, limit) || stuck(c.writing.Load(), now, limit) {
-		c.cut()
-		return
+	if expire(&c.reading, now, limit) {
+		_ = c.SetReadDeadline(time.Unix(1, 0)) // fails on a closed connection, where nothing waits
 	}
-	if age <= goneAfter || reading != 0 {
+	if expire(&c.writing, now, limit) {
+		_ = c.SetWriteDeadline(time.Unix(1, 0)) // likewise
+	}
+	if age <= goneAfter || c.reading.Load() != 0 {
 		return
 	}
 	if ctx := c.current.Load(); ctx != nil && ctx.Err() == nil && c.left() {
@@ -131,7 +145,26 @@ func (c *connection) sweepRequest(now, age, limit int64) {
 	}
 }
 
-func stuck(since, now, limit int64) bool { return since != 0 && now-since > limit }
+// expired takes the place of since when for an operation that lasted too long.
+const expired = -1
+
+// errStalled is how such an operation ends, whatever it still brought.
+var errStalled = fmt.Errorf("the user agent stalls: %w", os.ErrDeadlineExceeded)
+
+// expire reports whether the operation that lasts since then is to be ended. It
+// is so again while it lasts: somebody else may have set its deadline anew.
+func expire(since *atomic.Int64, now, limit int64) bool {
+	began := since.Load()
+	return began == expired || began != 0 && now-began > limit && since.CompareAndSwap(began, expired)
+}
+
+// over notes that an operation is over, and gives its error.
+func over(since *atomic.Int64, err error) error {
+	if since.Swap(0) == expired && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)) {
+		return errStalled
+	}
+	return err
+}
 
 // left reports whether the client ended the connection. Over TLS there is
 // always something unread before the end.

@@ -2,7 +2,8 @@
 // a TLS listener asks for it, HTTP/2, counts connections and requests, and
 // stops gracefully. For the proxy it also makes of each request what the
 // gateway works on: request id, canonical request, recovery from panics, and
-// the one access record. What a request means it does not know.
+// the one access record, which a log of its own writes in batches. What a
+// request means it does not know.
 //
 //	Listen   binds every address, or none
 //	Run      serves until its context ends, then: no new connections, silent
@@ -20,6 +21,9 @@
 //	body.go       the body; taken back when the handler has returned
 //	response.go   the answer: framing, buffers; response_head.go its head
 //	connection.go what a sweeper ends from outside: slow, idle, gone clients
+//
+// net/http's requests go through a guard (guard.go), so that there, too, a user
+// agent that stalls holds nobody up.
 //
 // An exchange (request, response, their headers) is lent to a connection for
 // one request and used again: nothing of it may be kept (design C1). Strings of

@@ -165,7 +165,7 @@ func TestARequestWithoutHostIsForTheLocalAddress(t *testing.T) {
 	r := start(t, func(w http.ResponseWriter, q *plugin.Request) { answer(w, q, 200, q.Canonical.Host) },
 		func(o *ProxyOptions) { o.Listen = []Listen{{Addr: "0.0.0.0:0"}} })
 	_, port, _ := net.SplitHostPort(r.addr)
-	if got, _ := send(t, net.JoinHostPort("127.0.0.1", port), "GET / HTTP/1.0\r\n\r\n"); got.text != "127.0.0.1" {
+	if got, _ := talk(t, net.JoinHostPort("127.0.0.1", port), "GET / HTTP/1.0\r\n\r\n"); got.text != "127.0.0.1" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -258,7 +258,7 @@ func TestPlainHTTPOnATLSPort(t *testing.T) {
 	r := start(t, func(http.ResponseWriter, *plugin.Request) { t.Error("served") }, func(o *ProxyOptions) {
 		o.Certificates, o.Listen = []tls.Certificate{cert}, []Listen{{Addr: "127.0.0.1:0", TLS: true}}
 	})
-	got, rest := send(t, r.addr, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+	got, rest := talk(t, r.addr, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
 	if got.status != 400 || got.err != nil || !strings.Contains(got.text, "HTTPS port") || rest != "" {
 		t.Errorf("%+v, then %q", got, rest)
 	}

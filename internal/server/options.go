@@ -27,9 +27,8 @@ type Common struct {
 	// ReadHeaderTimeout bounds a request head and the TLS handshake (0 means
 	// 30 s), IdleTimeout the wait for the next request (0 means 75 s).
 	ReadHeaderTimeout, IdleTimeout time.Duration
-	// ClientTimeout bounds the wait for the next bytes of a request body, and
-	// for the client to take those of a response; 0 means 60 s. It is the
-	// proxy's alone.
+	// ClientTimeout is how long a user agent may take over one piece of a body,
+	// sending or receiving; 0 means 60 s.
 	ClientTimeout time.Duration
 	// MaxHeaderBytes bounds a request head; 0 means 64 KiB.
 	MaxHeaderBytes int
@@ -76,7 +75,10 @@ type ProxyOptions struct {
 	// sends a response head.
 	Handler func(w http.ResponseWriter, q *plugin.Request)
 	// Access gets one record for each request; nil writes none.
-	Access *slog.Logger
+	Access *AccessLog
+	// Observe is told of each request when it has ended, and how long it took;
+	// nil for nobody. It keeps nothing of q and never blocks.
+	Observe func(q *plugin.Request, took time.Duration)
 	// ServerToken is the Server header of answers made here; empty means
 	// "sallyport".
 	ServerToken string

@@ -30,7 +30,7 @@ func New(o ProxyOptions) (*Server, error) {
 		p.opts.Message.ListenPort = port
 		return p
 	}
-	s.handler = func(port int) http.Handler { return handler(port) }
+	s.handler = func(port int) http.Handler { return guarded(handler(port), o.ClientTimeout) }
 	s.clock = newClock(o.Now)
 	s.front = func(port int) *front {
 		p := handler(port)

@@ -219,6 +219,9 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 			return nil, nil, err
 		}
 	}
+	if err := c.net.SetDeadline(time.Time{}); err != nil {
+		return nil, nil, err
+	}
 	w.hijacked = true
 	c.enter(handed)
 	ahead := bytes.Clone(c.in.unread())

@@ -77,7 +77,7 @@ func NewHTTP(o HTTPOptions) (*Server, error) {
 		defer s.work.end()
 		o.Handler.ServeHTTP(w, r)
 	})
-	s.handler = func(int) http.Handler { return counted }
+	s.handler = func(int) http.Handler { return guarded(counted, o.ClientTimeout) }
 	return s, nil
 }
 

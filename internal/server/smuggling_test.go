@@ -97,7 +97,7 @@ func TestSmugglingCorpusIsRefused(t *testing.T) {
 	const next = "GET /smuggled HTTP/1.1\r\nHost: a.test\r\n\r\n"
 	for _, tc := range smuggling {
 		t.Run(tc.name, func(t *testing.T) {
-			got, rest := send(t, r.addr, tc.head+"\r\n"+tc.body+next)
+			got, rest := talk(t, r.addr, tc.head+"\r\n"+tc.body+next)
 			if got.status != tc.status || !got.closed {
 				t.Errorf("status %d, closed %v; want %d", got.status, got.closed, tc.status)
 			}
@@ -122,7 +122,7 @@ func TestSmugglingCorpusIsRefused(t *testing.T) {
 		"absolute form":  "GET http://A.test:80/ HTTP/1.1\r\nHost: A.test:80\r\n\r\n",
 		"a blank header": "GET / HTTP/1.1\r\nHost: a.test\r\nX:\r\n\r\n",
 	} {
-		got, rest := send(t, r.addr, request+strings.Replace(next, "Host", "Connection: close\r\nHost", 1))
+		got, rest := talk(t, r.addr, request+strings.Replace(next, "Host", "Connection: close\r\nHost", 1))
 		if got.status != 200 || got.closed || !strings.HasPrefix(rest, "HTTP/1.1 200 OK") || len(served) != 2 {
 			t.Errorf("control %s: %d, closed %v, then %q, served %d", name, got.status, got.closed, rest, len(served))
 		}
@@ -132,8 +132,8 @@ func TestSmugglingCorpusIsRefused(t *testing.T) {
 	}
 }
 
-// send gives the first answer, and whatever follows it.
-func send(t *testing.T, addr, text string) (first reply, rest string) {
+// talk gives the first answer, and whatever follows it.
+func talk(t *testing.T, addr, text string) (first reply, rest string) {
 	t.Helper()
 	c := dial(t, addr)
 	if _, err := io.WriteString(c, text); err != nil {
@@ -184,7 +184,7 @@ func TestMalformedChunks(t *testing.T) {
 		{"0\r\n folded\r\n\r\n", false},
 		{"0\r\nX: " + strings.Repeat("x", maxTrailer) + "\r\n\r\n", false},
 	} {
-		got, rest := send(t, r.addr, "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n"+tc.body+
+		got, rest := talk(t, r.addr, "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n"+tc.body+
 			"GET /next HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
 		err := <-failed
 		if (err == nil) != tc.good || (rest != "") != tc.good || got.status != 200 {

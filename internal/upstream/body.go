@@ -10,25 +10,35 @@ import (
 
 var errDetached = errors.New("upstream: the exchange is over")
 
+// maxKept is how much of a body is kept to send it again, in bytes.
+const maxKept = 64 << 10
+
 // bodySource is a request's body over all attempts.
 type bodySource struct {
 	r *http.Request
-	// rewind is not nil when the body can be sent more than once.
+	// rewind is not nil when the body comes with a way to send it again.
 	rewind func() io.ReadCloser
 	// used tells that an attempt has read of it.
 	used atomic.Bool
 	// failed holds the error of the user agent's side.
 	failed atomic.Pointer[error]
+
+	mu sync.Mutex // guards what follows; held while the body is read
+	// keeps tells that kept holds all that was read so far, complete that
+	// nothing comes after it.
+	keeps, complete bool
+	kept            []byte
 }
 
-// newBodySource is nil for a request without a body.
-func newBodySource(r *http.Request) *bodySource {
+// newBodySource is nil for a request without a body. keep tells that another
+// attempt may follow.
+func newBodySource(r *http.Request, keep bool) *bodySource {
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	s := &bodySource{r: r}
+	s := &bodySource{r: r, keeps: keep}
 	if b, ok := r.Body.(interface{ Rewind() io.ReadCloser }); ok {
-		s.rewind = b.Rewind
+		s.rewind, s.keeps = b.Rewind, false
 	}
 	return s
 }
@@ -37,12 +47,49 @@ func (s *bodySource) open() io.Reader {
 	if s.rewind != nil {
 		return s.rewind()
 	}
-	return s.r.Body
+	return &keptBody{s: s}
 }
 
 // replayable reports whether another attempt may send the body.
 func (s *bodySource) replayable() bool {
-	return s == nil || s.rewind != nil || !s.used.Load()
+	if s == nil || s.rewind != nil || !s.used.Load() {
+		return true
+	}
+	if !s.mu.TryLock() {
+		return false // somebody still reads it
+	}
+	defer s.mu.Unlock()
+	return s.keeps
+}
+
+// keptBody is the body from its beginning: what was kept, and then the rest.
+type keptBody struct {
+	s   *bodySource
+	off int
+}
+
+// Read implements io.Reader.
+func (b *keptBody) Read(p []byte) (int, error) {
+	s := b.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b.off < len(s.kept) {
+		n := copy(p, s.kept[b.off:])
+		b.off += n
+		return n, nil
+	}
+	if s.complete {
+		return 0, io.EOF
+	}
+	n, err := s.r.Body.Read(p)
+	s.complete = errors.Is(err, io.EOF)
+	if s.keeps = s.keeps && len(s.kept)+n <= maxKept; s.keeps {
+		s.kept = append(s.kept, p[:n]...)
+		b.off += n
+	} else {
+		s.kept = nil // nobody begins again
+	}
+	return n, err
 }
 
 // failure is what went wrong on the user agent's side, nil for nothing.
@@ -76,8 +123,11 @@ func (b *sentBody) Read(p []byte) (int, error) {
 		return 0, errDetached
 	}
 	b.source.used.Store(true)
-	b.a.bodyWaits()
+	if !b.a.bodyWaits() {
+		return 0, errDetached
+	}
 	n, err := b.body.Read(p)
+	b.a.bodyGoes()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.detached {
@@ -86,10 +136,9 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	switch {
 	case errors.Is(err, io.EOF):
 		fillTrailer(b.trailer, b.source.r.Trailer)
-	case err != nil:
+	case err != nil && !b.a.wasInterrupted():
 		b.source.failed.CompareAndSwap(nil, &err)
 	}
-	b.a.bodyGoes()
 	return n, err
 }
 

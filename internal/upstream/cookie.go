@@ -69,8 +69,7 @@ func (e *exchange) dropSetCookies(h http.Header) {
 	kept := lines[:0:0]
 	for _, line := range lines {
 		pair, _, _ := strings.Cut(line, ";")
-		name, _, _ := strings.Cut(pair, "=")
-		name = strings.Trim(name, " \t")
+		name := cookieName(pair)
 		if own := ownCookie(e.OwnCookies, name); own != nil {
 			e.t.proxy.reportDrop(e, own, name)
 			continue
@@ -82,6 +81,16 @@ func (e *exchange) dropSetCookies(h http.Header) {
 		return
 	}
 	h["Set-Cookie"] = kept
+}
+
+// cookieName is the name under which a user agent sends a cookie back: of one
+// without a name it sends the value alone, which may hold a name.
+func cookieName(pair string) string {
+	name, value, _ := strings.Cut(pair, "=")
+	if name = strings.Trim(name, " \t"); name == "" {
+		name, _, _ = strings.Cut(value, "=")
+	}
+	return strings.Trim(name, " \t")
 }
 
 func ownCookie(own []message.OwnCookie, name string) *message.OwnCookie {

@@ -85,6 +85,8 @@ func TestSetCookieUnderOurNamesIsDroppedAndLoggedOnce(t *testing.T) {
 		w.Header().Add("Set-Cookie", "session=theirs; Path=/")
 		w.Header().Add("Set-Cookie", "theme=dark")
 		w.Header().Add("Set-Cookie", " session2 =theirs")
+		w.Header().Add("Set-Cookie", "=session=theirs; Path=/") // sent back as session=theirs
+		w.Header().Add("Set-Cookie", "=plain")
 	})
 	b := start(t, addr, func(s *setup) {
 		s.exchange = func(x *Exchange) {
@@ -93,7 +95,7 @@ func TestSetCookieUnderOurNamesIsDroppedAndLoggedOnce(t *testing.T) {
 	})
 	for range 2 {
 		res := b.get(t, "/")
-		if diff := cmp.Diff([]string{"theme=dark"}, res.Header["Set-Cookie"]); diff != "" {
+		if diff := cmp.Diff([]string{"theme=dark", "=plain"}, res.Header["Set-Cookie"]); diff != "" {
 			t.Error(diff)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 
 	"sallyport/internal/httperror"
 )
@@ -34,22 +35,45 @@ func nonsense(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errNonsense, fmt.Sprintf(format, args...))
 }
 
-// failure turns the error of an attempt into what the gateway answers.
+// errMalformed stands for whatever the transport finds wrong with an answer:
+// its own text quotes the upstream.
+var errMalformed = errors.New("malformed response")
+
+// failure turns the error of an attempt into what the gateway answers. What
+// ended the attempt first counts: everything else may follow from it.
 func (e *exchange) failure(a *attempt, err error) *httperror.Error {
-	if _, ok := errors.AsType[*clientError](err); ok || e.r.Context().Err() != nil {
+	if _, ok := errors.AsType[*clientError](err); ok {
 		return httperror.Wrap(StatusClientGone, "Client closed request", err)
 	}
-	if e.ctx.Err() != nil {
-		return httperror.From(context.Cause(e.ctx))
-	}
-	if bodyErr := e.source.failure(); bodyErr != nil {
+	// The server ends the request's context with any error of the connection,
+	// also a timeout of ours.
+	gone := e.r.Context().Err() != nil
+	if bodyErr := e.source.failure(); bodyErr != nil && (!gone || errors.Is(bodyErr, os.ErrDeadlineExceeded)) {
 		return bodyFailure(bodyErr)
 	}
-	if cause := context.Cause(a.ctx); errors.Is(cause, errReadTimeout) || errors.Is(cause, errWriteTimeout) {
+	switch cause := context.Cause(a.ctx); {
+	case errors.Is(cause, errReadTimeout), errors.Is(cause, errWriteTimeout):
 		return gatewayError(http.StatusGatewayTimeout, cause)
+	case errors.Is(cause, errLost):
+		return gatewayError(http.StatusBadGateway, cause)
+	case gone && errors.Is(context.Cause(e.ctx), context.Cause(e.r.Context())):
+		return httperror.Wrap(StatusClientGone, "Client closed request", context.Canceled)
+	case e.ctx.Err() != nil:
+		return httperror.From(context.Cause(e.ctx))
 	}
+	return e.upstreamFailure(a, err)
+}
+
+// upstreamFailure is what the upstream, or the way to it, is to blame for.
+func (e *exchange) upstreamFailure(a *attempt, err error) *httperror.Error {
 	if _, ok := errors.AsType[*dialError](err); !ok {
-		return gatewayError(http.StatusBadGateway, err)
+		switch {
+		case errors.Is(err, errNonsense):
+			return gatewayError(http.StatusBadGateway, err)
+		case a.broken():
+			return gatewayError(http.StatusBadGateway, errLost)
+		}
+		return gatewayError(http.StatusBadGateway, errMalformed)
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return httperror.Wrap(http.StatusServiceUnavailable, "name resolution failed", err)
@@ -73,6 +97,9 @@ func (e *exchange) cut(a *attempt, err error) {
 // bodyFailure is for a request body that could not be read to its end.
 func bodyFailure(err error) *httperror.Error {
 	status := http.StatusBadRequest
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		status = http.StatusRequestTimeout
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		status = http.StatusRequestEntityTooLarge
 	}
@@ -100,9 +127,10 @@ func (e *exchange) repeatable(a *attempt, err error) bool {
 	if !connected {
 		return false // the request itself cannot be sent
 	}
-	switch e.out.Method {
-	case http.MethodPost, http.MethodPatch, "LOCK":
-		return false
-	}
-	return true
+	return idempotent(e.out.Method)
+}
+
+// idempotent reports whether doing it twice is like doing it once.
+func idempotent(method string) bool {
+	return method != http.MethodPost && method != http.MethodPatch && method != "LOCK"
 }

@@ -35,6 +35,7 @@ type bench struct {
 	mu      sync.Mutex // guards what follows
 	records []record
 	cuts    []error
+	errs    []error
 }
 
 type record struct {
@@ -87,6 +88,16 @@ func (b *bench) lastCut() error {
 	return b.cuts[len(b.cuts)-1]
 }
 
+// lastError is what Serve returned last.
+func (b *bench) lastError() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.errs) == 0 {
+		return nil
+	}
+	return b.errs[len(b.errs)-1]
+}
+
 // start runs a front before the upstream at addr, which is a URL or host:port.
 func start(t *testing.T, addr string, change func(s *setup)) *bench {
 	t.Helper()
@@ -134,6 +145,9 @@ func start(t *testing.T, addr string, change func(s *setup)) *bench {
 			ctx = s.context(r)
 		}
 		if err := target.Serve(ctx, w, r, x); err != nil {
+			b.mu.Lock()
+			b.errs = append(b.errs, err)
+			b.mu.Unlock()
 			if _, ok := errors.AsType[*httperror.Error](err); !ok {
 				t.Errorf("Serve returned %T: %v", err, err)
 			}

@@ -46,8 +46,14 @@ type Proxy struct {
 type sharedTransport struct {
 	key  transportKey
 	http *http.Transport
-	refs int
+	// named is for connections to server names that the user agent gave; nil
+	// where names are not verified.
+	named *http.Transport
+	refs  int
 }
+
+// maxIdleNamed is the number of idle connections kept to one server name.
+const maxIdleNamed = 16
 
 // New returns a proxy without connections.
 func New(opts Options) *Proxy {
@@ -90,6 +96,10 @@ func (p *Proxy) Target(s *entity.Service) *Target {
 	shared := p.transports[key]
 	if shared == nil {
 		shared = &sharedTransport{key: key, http: p.transport(key)}
+		if key.verify {
+			shared.named = p.transport(key)
+			shared.named.MaxIdleConns, shared.named.MaxIdleConnsPerHost = p.opts.MaxIdle, maxIdleNamed
+		}
 		p.transports[key] = shared
 	}
 	shared.refs++
@@ -106,7 +116,7 @@ func (t *Target) Close() {
 		defer p.mu.Unlock()
 		if t.transport.refs--; t.transport.refs == 0 {
 			delete(p.transports, t.transport.key)
-			t.transport.http.CloseIdleConnections()
+			t.transport.closeIdle()
 		}
 	})
 }
@@ -116,7 +126,14 @@ func (p *Proxy) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, shared := range p.transports {
-		shared.http.CloseIdleConnections()
+		shared.closeIdle()
+	}
+}
+
+func (s *sharedTransport) closeIdle() {
+	s.http.CloseIdleConnections()
+	if s.named != nil {
+		s.named.CloseIdleConnections()
 	}
 }
 

@@ -28,7 +28,7 @@ func (e *exchange) prepare() error {
 	if e.Rewrite != nil {
 		return nil
 	}
-	if e.source = newBodySource(e.r); e.source != nil {
+	if e.source = newBodySource(e.r, e.t.service.Retries > 0 && idempotent(e.out.Method)); e.source != nil {
 		e.out.ContentLength = e.r.ContentLength
 		e.out.Trailer = e.announcedTrailer()
 	}
@@ -41,7 +41,12 @@ func (e *exchange) url() (*url.URL, error) {
 	if e.t.tls {
 		u.Scheme = "https"
 		if name := strings.Trim(e.Canonical.Host, "[]"); e.Route.PreserveHost && name != e.t.name {
-			u.Host = namedKey(name, e.t.name, e.t.service.Port)
+			// The user agent chose the name: it must not choose among our
+			// connections as well, where nothing depends on it.
+			e.named = e.t.transport.named != nil
+			if e.named {
+				u.Host = namedKey(name, e.t.name, e.t.service.Port)
+			}
 		}
 	}
 	u.RawQuery, u.ForceQuery = e.Canonical.RawQuery, e.Canonical.ForceQuery
@@ -121,7 +126,19 @@ func (e *exchange) header() http.Header {
 				"header", name, "request_id", e.RequestID)
 		}
 	}
+	hideIdempotencyKey(h)
 	return h
+}
+
+// hideIdempotencyKey writes the headers that make the transport repeat a POST
+// by itself under keys that it does not know. To the upstream they are the same.
+func hideIdempotencyKey(h http.Header) {
+	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if values, sent := h[name]; sent {
+			delete(h, name)
+			h[strings.ToLower(name)] = values
+		}
+	}
 }
 
 // Values that are the same for every request. They are not changed: Overlay

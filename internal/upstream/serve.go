@@ -20,10 +20,13 @@ type exchange struct {
 
 	// out is the request of every attempt, but for its context and body.
 	out *http.Request
-	// source is nil without a body.
-	source *bodySource
+	// source is nil without a body, and so is control, which interrupts it.
+	source  *bodySource
+	control *http.ResponseController
 	// upgrade tells that the user agent asked for a WebSocket.
 	upgrade bool
+	// named tells that the connection is for a server name of its own.
+	named bool
 }
 
 // Serve asks the service and writes its answer to w. ctx ends the exchange from
@@ -41,10 +44,20 @@ func (t *Target) Serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if err := e.prepare(); err != nil {
 		return err
 	}
+	if e.source != nil {
+		// Otherwise the server reads the rest of the body itself once the
+		// answer begins, and the upstream gets a body with holes.
+		e.control = http.NewResponseController(w)
+		_ = e.control.EnableFullDuplex() // an unsupporting writer behaves so by itself
+	}
+	transport := t.transport.http
+	if e.named {
+		transport = t.transport.named
+	}
 	start := t.proxy.opts.Now()
 	for retry := 0; ; retry++ {
 		a, out := e.begin()
-		res, err := t.transport.http.RoundTrip(out)
+		res, err := transport.RoundTrip(out)
 		if err == nil {
 			a.gotHead()
 			if err = e.checkHead(res); err == nil {
