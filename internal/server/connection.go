@@ -2,14 +2,29 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	// lingerTime is how long a connection is read from once the answer is out:
+	// for the rest of a body, so that it can be used again, or so that its end
+	// does not take the answer from the client.
+	lingerTime = 500 * time.Millisecond
+	// lingerBytes is how much of the rest of a body is read.
+	lingerBytes = 256 << 10
 )
 
 // connections knows every open connection of a server, hijacked ones included.
 type connections struct {
 	accepted atomic.Int64
+	swept    []*connection // sweep's own
 
 	mu   sync.Mutex // guards what follows
 	open map[*connection]struct{}
@@ -22,8 +37,147 @@ type connections struct {
 type connection struct {
 	*net.TCPConn
 	owner *connections
-	// heard tells that the peer has sent something.
+	// heard tells that the peer has sent something to net/http.
 	heard atomic.Bool
+
+	// What follows is the front's, for connections that it serves.
+	raw   syscall.RawConn
+	clock *clock
+	onTLS bool
+	// word holds a phase and since when it lasts.
+	word atomic.Int64
+	// reading and writing tell since when a Read of a body or a Write lasts, 0
+	// for none, and that it was expired.
+	reading, writing atomic.Int64
+	// current is the context of the request that is served, nil without one.
+	current atomic.Pointer[requestContext]
+}
+
+// phase is what a connection of the front is at. It is written by the goroutine
+// that serves it, but gone.
+type phase int64
+
+const (
+	handed  phase = iota // not the front's: net/http's, or hijacked
+	fresh                // nothing was read yet
+	idle                 // between two requests
+	head                 // a request head has begun
+	serving              // a request is served
+	closing              // it ends
+	gone                 // it was ended from outside, with no request under way
+
+	phaseBits = 3
+)
+
+func split(word int64) (p phase, since int64) {
+	return phase(word & (1<<phaseBits - 1)), word >> phaseBits
+}
+
+func (c *connection) word64(p phase) int64 { return c.clock.now()<<phaseBits | int64(p) }
+
+// enter begins a phase.
+func (c *connection) enter(p phase) { c.word.Store(c.word64(p)) }
+
+// beginHead tells that a request has begun. It is false if the connection was
+// claimed before.
+func (c *connection) beginHead() bool {
+	word := c.word.Load()
+	switch p, _ := split(word); p {
+	case head:
+		return true
+	case gone:
+		return false
+	case fresh, idle, handed, serving, closing:
+	}
+	return c.word.CompareAndSwap(word, c.word64(head))
+}
+
+// claimIdle reports whether no request has begun, and sees to it that none
+// does.
+func (c *connection) claimIdle() bool {
+	word := c.word.Load()
+	if p, _ := split(word); p != fresh && p != idle {
+		return false
+	}
+	return c.word.CompareAndSwap(word, int64(gone))
+}
+
+// limits are how long, in milliseconds, a client may take for a request head,
+// for the next request, and for the next bytes of a body in either direction.
+type limits struct{ head, idle, body int64 }
+
+// goneAfter is after how many milliseconds a request is worth looking whether
+// its client is still there.
+const goneAfter = 100
+
+// sweep looks after one connection.
+func (c *connection) sweep(now int64, l limits) {
+	word := c.word.Load()
+	p, since := split(word)
+	switch age := now - since; p {
+	case fresh, head:
+		if age > l.head && c.word.CompareAndSwap(word, int64(gone)) {
+			_ = c.Close() // its goroutine learns of it
+		}
+	case idle:
+		if age > l.idle && c.claimIdle() {
+			_ = c.Close() // its goroutine learns of it
+		}
+	case serving:
+		c.sweepRequest(now, age, l.body)
+	case handed, closing, gone:
+	}
+}
+
+// sweepRequest looks after a request of that age.
+func (c *connection) sweepRequest(now, age, limit int64) {
+	if expire(&c.reading, now, limit) {
+		_ = c.SetReadDeadline(time.Unix(1, 0)) // fails on a closed connection, where nothing waits
+	}
+	if expire(&c.writing, now, limit) {
+		_ = c.SetWriteDeadline(time.Unix(1, 0)) // likewise
+	}
+	if age <= goneAfter || c.reading.Load() != 0 {
+		return
+	}
+	if ctx := c.current.Load(); ctx != nil && ctx.Err() == nil && c.left() {
+		ctx.cancel()
+	}
+}
+
+// expired takes the place of since when for an operation that lasted too long.
+const expired = -1
+
+// errStalled is how such an operation ends, whatever it still brought.
+var errStalled = fmt.Errorf("the user agent stalls: %w", os.ErrDeadlineExceeded)
+
+// expire reports whether the operation that lasts since then is to be ended. It
+// is so again while it lasts: somebody else may have set its deadline anew.
+func expire(since *atomic.Int64, now, limit int64) bool {
+	began := since.Load()
+	return began == expired || began != 0 && now-began > limit && since.CompareAndSwap(began, expired)
+}
+
+// over notes that an operation is over, and gives its error.
+func over(since *atomic.Int64, err error) error {
+	if since.Swap(0) == expired && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)) {
+		return errStalled
+	}
+	return err
+}
+
+// left reports whether the client ended the connection. Over TLS there is
+// always something unread before the end.
+func (c *connection) left() bool {
+	return peekGone(c.raw, c.onTLS)
+}
+
+// cut closes the connection and gives its request up.
+func (c *connection) cut() {
+	_ = c.Close() // its goroutine learns of it by its next read or write
+	if ctx := c.current.Load(); ctx != nil {
+		ctx.cancel()
+	}
 }
 
 // Read implements net.Conn.
@@ -113,7 +267,21 @@ func (cs *connections) cut(which func(*connection) bool) int {
 	}
 	cs.mu.Unlock()
 	for _, c := range chosen {
-		_ = c.Close() // its serving goroutine learns of it by its next read or write
+		c.cut()
 	}
 	return len(chosen)
+}
+
+// sweep looks after all connections. It is not safe for concurrent use.
+func (cs *connections) sweep(now int64, l limits) {
+	cs.mu.Lock()
+	for c := range cs.open {
+		cs.swept = append(cs.swept, c)
+	}
+	cs.mu.Unlock()
+	for _, c := range cs.swept {
+		c.sweep(now, l)
+	}
+	clear(cs.swept)
+	cs.swept = cs.swept[:0]
 }

@@ -28,6 +28,17 @@ type guard struct {
 	wrote, hijacked bool
 }
 
+// guarded puts a guard before each request of a handler.
+func guarded(h http.Handler, timeout time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g, r := newGuard(w, r, timeout)
+		completed := false
+		defer func() { g.finish(!completed) }()
+		h.ServeHTTP(g, r)
+		completed = true
+	})
+}
+
 // newGuard gives the writer and the request that the handler gets; finish must
 // be called when it is done.
 func newGuard(w http.ResponseWriter, r *http.Request, timeout time.Duration) (*guard, *http.Request) {
@@ -108,14 +119,6 @@ func (g *guard) SetReadDeadline(t time.Time) error {
 // set there is no connection that could stall.
 func (g *guard) start() { _ = g.control.SetWriteDeadline(g.now().Add(g.timeout)) }
 func (g *guard) stop()  { _ = g.control.SetWriteDeadline(time.Time{}) }
-
-const (
-	// lingerTime is how long the rest of a body may take to come, once the
-	// answer is out, for the connection to be used again.
-	lingerTime = 500 * time.Millisecond
-	// lingerBytes is how much of it is read.
-	lingerBytes = 256 << 10
-)
 
 // finish ends the request: nothing is read or written by the handler any more.
 // cut tells that the connection is given up.

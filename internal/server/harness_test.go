@@ -74,6 +74,13 @@ type running struct {
 // start runs a proxy with handler on a free port of the loopback.
 func start(t *testing.T, handler func(w http.ResponseWriter, q *plugin.Request), change ...func(*ProxyOptions)) *running {
 	t.Helper()
+	s, log, access := prepare(t, handler, change...)
+	return run(t, s, log, access)
+}
+
+// prepare makes a proxy that start runs.
+func prepare(t *testing.T, handler func(w http.ResponseWriter, q *plugin.Request), change ...func(*ProxyOptions)) (*Server, *logBuffer, *AccessLog) {
+	t.Helper()
 	log := new(logBuffer)
 	access := newAccessLog(t, AccessOptions{Writer: log})
 	o := ProxyOptions{Handler: handler, Access: access}
@@ -85,7 +92,7 @@ func start(t *testing.T, handler func(w http.ResponseWriter, q *plugin.Request),
 	if err != nil {
 		t.Fatal(err)
 	}
-	return run(t, s, log, access)
+	return s, log, access
 }
 
 // newAccessLog returns a log that has not been run.

@@ -25,10 +25,19 @@ func New(o ProxyOptions) (*Server, error) {
 	}
 	s := &Server{opts: o.Common}
 	ids := newRequestIDs(o.Rand)
-	s.handler = func(port int) http.Handler {
+	handler := func(port int) *proxy {
 		p := &proxy{opts: o, work: &s.work, ids: ids}
 		p.opts.Message.ListenPort = port
 		return p
+	}
+	s.handler = func(port int) http.Handler { return guarded(handler(port), o.ClientTimeout) }
+	s.clock = newClock(o.Now)
+	s.front = func(port int) *front {
+		p := handler(port)
+		return &front{
+			opts: &s.opts, handler: p, refuse: p.refuseHead, clock: s.clock, conns: &s.conns,
+			now: time.Now,
+		}
 	}
 	return s, nil
 }
@@ -40,11 +49,25 @@ type proxy struct {
 	ids  *requestIDs
 }
 
-// ServeHTTP implements http.Handler.
-func (p *proxy) ServeHTTP(received http.ResponseWriter, r *http.Request) {
+// refuseHead answers a request whose head is refused; r holds as much of it as
+// was read before.
+func (p *proxy) refuseHead(w http.ResponseWriter, r *http.Request, refused *headError) {
 	p.work.begin()
 	defer p.work.end()
-	w, r := newGuard(received, r, p.opts.ClientTimeout)
+	q := &plugin.Request{HTTP: r, Start: p.opts.Now()}
+	defer p.finish(w, q)
+	var err error
+	if q.ID, err = p.ids.next(); err != nil {
+		p.refuse(w, q, err)
+		return
+	}
+	p.refuse(w, q, refused)
+}
+
+// ServeHTTP implements http.Handler.
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.work.begin()
+	defer p.work.end()
 	q := &plugin.Request{HTTP: r, Start: p.opts.Now()}
 	defer p.finish(w, q)
 	var err error
@@ -65,6 +88,10 @@ func (p *proxy) refuse(w http.ResponseWriter, q *plugin.Request, err error) {
 		err = httperror.Wrap(malformed.Status, httperror.StatusMessage(malformed.Status), err)
 		w.Header().Set("Connection", "close")
 	}
+	if refused, ok := errors.AsType[*headError](err); ok {
+		err = httperror.Wrap(refused.status, statusMessage(refused.status), err)
+		w.Header().Set("Connection", "close")
+	}
 	e := httperror.From(err)
 	q.Access.Status, q.Access.Err = e.Status, e
 	if e.Status >= http.StatusInternalServerError && !errors.Is(err, errPanic) {
@@ -83,7 +110,7 @@ func (p *proxy) refuse(w http.ResponseWriter, q *plugin.Request, err error) {
 // finish ends every request: it turns a panic into a 500, or cuts the
 // connection where a head was sent already, and writes the access record. It
 // must be deferred, since it recovers.
-func (p *proxy) finish(w *guard, q *plugin.Request) {
+func (p *proxy) finish(w http.ResponseWriter, q *plugin.Request) {
 	cut := false
 	switch v := recover(); v {
 	case nil:
@@ -97,10 +124,18 @@ func (p *proxy) finish(w *guard, q *plugin.Request) {
 		}
 	}
 	p.record(q, cut)
-	w.finish(cut)
 	if cut {
 		panic(http.ErrAbortHandler)
 	}
 }
 
 var errPanic = errors.New("a handler panicked")
+
+// statusMessage is what a refused head is answered with, also where Kong has no
+// text for it.
+func statusMessage(status int) string {
+	if status == http.StatusHTTPVersionNotSupported {
+		return http.StatusText(status)
+	}
+	return httperror.StatusMessage(status)
+}

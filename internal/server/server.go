@@ -19,17 +19,51 @@ type Server struct {
 	opts Common
 	// handler makes the handler of the listener with that port.
 	handler func(port int) http.Handler
-	conns   connections
-	work    inFlight
+	// front is nil for a server that is net/http's alone; it makes the front of
+	// the listener with that port.
+	front func(port int) *front
+	clock *clock
+	conns connections
+	work  inFlight
 
 	mu    sync.Mutex // guards bound
 	bound []bound
 }
 
-// bound is an address that is listened on.
+// bound is an address that is listened on. front accepts from it, or http does;
+// with both, http serves what came by HTTP/2.
 type bound struct {
 	listener net.Listener
 	http     *http.Server
+	front    *front
+}
+
+// serve serves until stop.
+func (b *bound) serve() error {
+	if b.front == nil {
+		return b.http.Serve(b.listener)
+	}
+	if b.front.h2 == nil {
+		return b.front.accept()
+	}
+	var second sync.WaitGroup
+	second.Go(func() {
+		_ = b.http.Serve(b.front.h2) // ends by Shutdown: Accept never fails
+	})
+	err := b.front.accept()
+	_ = b.front.h2.Close()
+	second.Wait()
+	return err
+}
+
+// stop accepts no more, and waits for net/http's requests until ctx is done.
+func (b *bound) stop(ctx context.Context) {
+	if b.front != nil {
+		b.front.stop()
+	}
+	if b.http != nil {
+		_ = b.http.Shutdown(ctx) // an error is the end of the grace period; the rest is cut
+	}
 }
 
 // NewHTTP returns a server for an ordinary handler. It binds nothing yet.
@@ -41,13 +75,9 @@ func NewHTTP(o HTTPOptions) (*Server, error) {
 	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.work.begin()
 		defer s.work.end()
-		g, r := newGuard(w, r, o.ClientTimeout)
-		completed := false
-		defer func() { g.finish(!completed) }()
-		o.Handler.ServeHTTP(g, r)
-		completed = true
+		o.Handler.ServeHTTP(w, r)
 	})
-	s.handler = func(int) http.Handler { return counted }
+	s.handler = func(int) http.Handler { return guarded(counted, o.ClientTimeout) }
 	return s, nil
 }
 
@@ -92,27 +122,46 @@ func (s *Server) bind(ctx context.Context, l Listen) (bound, error) {
 		return bound{}, fmt.Errorf("%s listener %s: %w", s.opts.Name, l.Addr, err)
 	}
 	tcp := ln.(*net.TCPListener) // the networks are all TCP
+	var config *tls.Config
+	if l.TLS {
+		config = &tls.Config{Certificates: s.opts.Certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+		if l.HTTP2 {
+			config.NextProtos = []string{"h2", "http/1.1"}
+		}
+	}
+	port := tcp.Addr().(*net.TCPAddr).Port
+	if s.front != nil {
+		f := s.front(port)
+		f.listener, f.tls = tcp, config
+		b := bound{listener: tcp, front: f}
+		if l.HTTP2 {
+			f.h2 = newHandedConns(tcp.Addr())
+			b.http = s.netHTTP(l, port, config)
+		}
+		return b, nil
+	}
+	var accepting net.Listener = listener{TCPListener: tcp, owner: &s.conns}
+	if l.TLS {
+		accepting = tls.NewListener(accepting, config)
+	}
+	return bound{listener: accepting, http: s.netHTTP(l, port, config)}, nil
+}
+
+// netHTTP is net/http's server for a listener.
+func (s *Server) netHTTP(l Listen, port int, config *tls.Config) *http.Server {
 	srv := &http.Server{
-		Handler:                      s.handler(tcp.Addr().(*net.TCPAddr).Port),
+		Handler:                      s.handler(port),
 		ReadHeaderTimeout:            s.opts.ReadHeaderTimeout,
 		IdleTimeout:                  s.opts.IdleTimeout,
 		MaxHeaderBytes:               s.opts.MaxHeaderBytes,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(errorLog{logger: s.opts.Logger.With("listener", s.opts.Name)}, slog.LevelDebug),
 		Protocols:                    new(http.Protocols),
+		TLSConfig:                    config,
 	}
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetHTTP2(l.HTTP2)
-	var accepting net.Listener = listener{TCPListener: tcp, owner: &s.conns}
-	if l.TLS {
-		config := &tls.Config{Certificates: s.opts.Certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
-		if l.HTTP2 {
-			config.NextProtos = []string{"h2", "http/1.1"}
-		}
-		srv.TLSConfig = config
-		accepting = tls.NewListener(accepting, config)
-	}
-	return bound{listener: accepting, http: srv}, nil
+	return srv
 }
 
 // Addrs are the bound addresses, in the order of the options.
@@ -136,10 +185,14 @@ func (s *Server) Run(ctx context.Context) error {
 	var serving sync.WaitGroup
 	for _, b := range running {
 		serving.Go(func() {
-			if err := b.http.Serve(b.listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := b.serve(); err != nil && !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("%s listener %s: %w", s.opts.Name, b.listener.Addr(), err)
 			}
 		})
+	}
+	sweeping, stopSweeping := context.WithCancel(context.WithoutCancel(ctx))
+	if s.front != nil {
+		serving.Go(func() { s.sweep(sweeping) })
 	}
 	var err error
 	select {
@@ -147,6 +200,7 @@ func (s *Server) Run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	s.stop(context.WithoutCancel(ctx), running)
+	stopSweeping()
 	serving.Wait()
 	return err
 }
@@ -160,20 +214,19 @@ func (s *Server) stop(ctx context.Context, running []bound) {
 	defer cancel()
 	var closing sync.WaitGroup
 	for _, b := range running {
-		closing.Go(func() {
-			// An error is the end of the grace period; the rest is cut below.
-			_ = b.http.Shutdown(grace)
-		})
+		closing.Go(func() { b.stop(grace) })
 	}
 	// Shutdown gives a connection that never sent anything five seconds.
-	s.conns.cut(func(c *connection) bool { return !c.heard.Load() })
+	s.conns.cut(func(c *connection) bool { return c.clock == nil && !c.heard.Load() })
 	closing.Wait()
 	s.conns.wait(grace)
 	if n := s.conns.cut(func(*connection) bool { return true }); n > 0 {
 		s.opts.Logger.WarnContext(ctx, "connections cut at the end of the grace period", "listener", s.opts.Name, "connections", n)
 	}
 	for _, b := range running {
-		_ = b.http.Close() // listeners and connections are closed already
+		if b.http != nil {
+			_ = b.http.Close() // listeners and connections are closed already
+		}
 	}
 	last, cancelLast := context.WithTimeout(ctx, handlerGrace)
 	defer cancelLast()

@@ -288,3 +288,71 @@ func TestConfigurationIsRefused(t *testing.T) {
 		t.Errorf("a certificate as key: %v", err)
 	}
 }
+
+// What has begun is finished, also a request whose head is not complete, and
+// one over HTTP/2.
+func TestStopFinishesWhatHasBegun(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile, pool := certificate(t, "a.test")
+	cert, err := LoadCertificate(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered, proceed := make(chan struct{}, 2), make(chan struct{})
+	r := start(t, func(w http.ResponseWriter, q *plugin.Request) {
+		entered <- struct{}{}
+		<-proceed
+		answer(w, q, 200, "finished")
+	}, func(o *ProxyOptions) {
+		o.Certificates, o.Listen = []tls.Certificate{cert}, append(o.Listen, Listen{Addr: "127.0.0.1:0", TLS: true, HTTP2: true})
+	})
+	c := dial(t, r.addr)
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost:")
+	second := make(chan reply, 1)
+	go func() {
+		transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "a.test"}}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+r.Addrs()[1].String(), nil)
+		if err != nil {
+			second <- reply{err: err}
+			return
+		}
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			second <- reply{err: err}
+			return
+		}
+		defer func() { _ = resp.Body.Close() }()
+		second <- read(resp)
+	}()
+	<-entered
+	waitFor(t, "the head to begin", func() bool {
+		r.conns.mu.Lock()
+		defer r.conns.mu.Unlock()
+		for open := range r.conns.open {
+			if p, _ := split(open.word.Load()); p == head {
+				return true
+			}
+		}
+		return false
+	})
+	r.stop()
+	waitFor(t, "the listener to close", func() bool {
+		c, err := net.Dial("tcp", r.addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	})
+	_, _ = io.WriteString(c, " a.test\r\n\r\n")
+	<-entered
+	close(proceed)
+	if got := readReply(t, bufio.NewReader(c)); got.text != "finished" || !got.closed {
+		t.Errorf("HTTP/1.1: %+v", got)
+	}
+	if got := <-second; got.text != "finished" || got.err != nil {
+		t.Errorf("HTTP/2: %+v", got)
+	}
+	if took := r.wait(t); took > soon {
+		t.Errorf("stopping took %v", took)
+	}
+}

@@ -1,0 +1,15 @@
+package server
+
+import (
+	"encoding/binary"
+	"syscall"
+)
+
+// closedByPeer reports whether the peer has sent its last byte, read or not.
+func closedByPeer(fd uintptr) bool {
+	const closeWait = 8 // TCP_CLOSE_WAIT of Linux
+	info, err := syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_INFO)
+	var first [4]byte
+	binary.NativeEndian.PutUint32(first[:], uint32(info)) //nolint:gosec // four bytes were read; the state is the first
+	return err == nil && first[0] == closeWait
+}
