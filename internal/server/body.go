@@ -14,7 +14,11 @@ const (
 	// maxChunkLine bounds the line that begins a chunk, in bytes, and
 	// maxTrailer the trailer section.
 	maxChunkLine = 256
-	maxTrailer   = 8 << 10
+	// maxExcess bounds what chunks cost beyond 16 bytes each and twice their
+	// data, as net/http does: one byte in a chunk of its own, behind a long
+	// extension, is an attack.
+	maxExcess  = 16 << 10
+	maxTrailer = 8 << 10
 )
 
 // errBody is a body that is not framed as it should be.
@@ -35,6 +39,8 @@ type body struct {
 	r *http.Request
 	// left is how much is to come of the body, or of the chunk.
 	left int64
+	// excess is what the chunks so far cost more than they may.
+	excess int64
 	// within tells that a chunk's data has begun, whose CRLF is due after it.
 	within bool
 	closed bool
@@ -128,6 +134,10 @@ func (b *body) nextChunk() error {
 	}
 	if size == 0 {
 		return b.lastChunk(len(line))
+	}
+	b.excess = max(0, b.excess+int64(len(line))+2-16-2*min(size, maxExcess))
+	if b.excess > maxExcess {
+		return errBody
 	}
 	b.c.in.consume(len(line))
 	b.left, b.within = size, true

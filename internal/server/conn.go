@@ -53,6 +53,10 @@ type conn struct {
 func (c *conn) serve() {
 	handedOver := false
 	defer func() {
+		if p := recover(); p != nil { // outside of a handler: one connection, not the process
+			c.front.opts.Logger.Error("connection failed", "panic", p, "stack", string(debug.Stack()))
+			c.broken = true
+		}
 		if !handedOver {
 			c.finish()
 		}
@@ -189,6 +193,9 @@ func (c *conn) readBody(p []byte) (int, error) {
 		if len(p) >= bufferSize/2 {
 			c.reading.Store(c.front.clock.now())
 			n, err := c.net.Read(p)
+			if n > 0 && errors.Is(err, io.EOF) {
+				err = nil // TLS tells of the end together with the last bytes
+			}
 			return n, over(&c.reading, err)
 		}
 		if err := c.fillBody(); err != nil {

@@ -174,8 +174,12 @@ func (c *connection) left() bool {
 
 // cut closes the connection and gives its request up.
 func (c *connection) cut() {
+	ctx := c.current.Load()
+	if ctx != nil {
+		_ = c.SetLinger(0) // a reset: to HTTP/1.0 an end would look like that of the answer
+	}
 	_ = c.Close() // its goroutine learns of it by its next read or write
-	if ctx := c.current.Load(); ctx != nil {
+	if ctx != nil {
 		ctx.cancel()
 	}
 }

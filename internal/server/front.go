@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -45,10 +44,11 @@ func (f *front) accept() error {
 		if f.stopping.Load() {
 			return nil
 		}
-		if errno, ok := errors.AsType[syscall.Errno](err); !ok || !errno.Temporary() {
+		if errors.Is(err, net.ErrClosed) {
 			return err
 		}
-		// No descriptor is left, or the like.
+		// No descriptor is left, or an error of the network that accept(2)
+		// passes on: neither may end the gateway.
 		delay = min(max(2*delay, 5*time.Millisecond), time.Second)
 		f.opts.Logger.Error("accept failed", "listener", f.opts.Name, "error", err, "retry_after", delay)
 		time.Sleep(delay)

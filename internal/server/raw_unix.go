@@ -29,8 +29,8 @@ func (c *conn) readable(fd uintptr) bool {
 
 // peekGone reports whether the client has ended the connection: with nothing
 // unread before the end, since a client may close its side after a last
-// pipelined request. With hidden, the end that TLS announces by a record of its
-// own counts all the same.
+// pipelined request. A reset counts in any case, and with hidden the end that
+// TLS announces by a record of its own.
 func peekGone(raw syscall.RawConn, hidden bool) bool {
 	gone := false
 	err := raw.Control(func(fd uintptr) {
@@ -39,8 +39,8 @@ func peekGone(raw syscall.RawConn, hidden bool) bool {
 		switch {
 		case err == nil && n == 0, errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 			gone = true
-		case n > 0 && hidden:
-			gone = closedByPeer(fd)
+		case n > 0:
+			gone = closedByPeer(fd, hidden)
 		}
 	})
 	return gone || err != nil
