@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -53,7 +52,7 @@ func (e *exchange) begin() (*attempt, *http.Request) {
 	}
 	out := e.out.WithContext(httptrace.WithClientTrace(a.ctx, trace))
 	if e.source != nil {
-		a.body = &sentBody{a: a, source: e.source, body: e.source.open(), trailer: out.Trailer}
+		a.body = &sentBody{pace: a, source: e.source, body: e.source.open(), trailer: out.Trailer}
 		out.Body = a.body
 	}
 	return a, out
@@ -150,8 +149,7 @@ func (a *attempt) gotBody() {
 	stop(a.reading)
 }
 
-// gotInformation passes a 1xx response on, but 100: the server sends its own as
-// soon as the upstream takes the body. Nothing of the final head is in it.
+// gotInformation passes a 1xx response on.
 func (a *attempt) gotInformation(status int, header textproto.MIMEHeader) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -162,18 +160,14 @@ func (a *attempt) gotInformation(status int, header textproto.MIMEHeader) error 
 		stop(a.reading)
 		defer a.arm(&a.reading, a.e.readTimeout, errReadTimeout)
 	}
-	if status == http.StatusContinue || !a.e.r.ProtoAtLeast(1, 1) {
-		return nil
+	if a.e.inform(status, http.Header(header)) {
+		a.informed = true
 	}
-	passed := http.Header(header)
-	a.e.cleanResponse(passed)
-	h := a.e.w.Header()
-	final := maps.Clone(h)
-	clear(h)
-	maps.Copy(h, passed)
-	a.e.w.WriteHeader(status)
-	clear(h)
-	maps.Copy(h, final)
-	a.informed = true
 	return nil
+}
+
+func (a *attempt) reached() reach {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return reach{a.connected, a.informed}
 }

@@ -56,11 +56,18 @@ func (s *bodySource) failure() error {
 	return nil
 }
 
+// pace learns when the user agent is waited for.
+type pace interface {
+	bodyWaits()
+	bodyGoes()
+}
+
 // sentBody is the body of one attempt. The transport reads and closes it, in
 // its own time: after detach it gives nothing and touches nothing of the
 // request. Close leaves the source open for the next attempt and the server.
 type sentBody struct {
-	a       *attempt
+	// pace is told of each read; nil for nobody.
+	pace    pace
 	source  *bodySource
 	body    io.Reader
 	trailer http.Header
@@ -76,7 +83,9 @@ func (b *sentBody) Read(p []byte) (int, error) {
 		return 0, errDetached
 	}
 	b.source.used.Store(true)
-	b.a.bodyWaits()
+	if b.pace != nil {
+		b.pace.bodyWaits()
+	}
 	n, err := b.body.Read(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -89,7 +98,9 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	case err != nil:
 		b.source.failed.CompareAndSwap(nil, &err)
 	}
-	b.a.bodyGoes()
+	if b.pace != nil {
+		b.pace.bodyGoes()
+	}
 	return n, err
 }
 

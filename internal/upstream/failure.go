@@ -34,8 +34,9 @@ func nonsense(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errNonsense, fmt.Sprintf(format, args...))
 }
 
-// failure turns the error of an attempt into what the gateway answers.
-func (e *exchange) failure(a *attempt, err error) *httperror.Error {
+// failure turns the error of an attempt into what the gateway answers. cause is
+// with what the attempt was ended, nil when it ended by itself.
+func (e *exchange) failure(cause, err error) *httperror.Error {
 	if _, ok := errors.AsType[*clientError](err); ok || e.r.Context().Err() != nil {
 		return httperror.Wrap(StatusClientGone, "Client closed request", err)
 	}
@@ -45,7 +46,7 @@ func (e *exchange) failure(a *attempt, err error) *httperror.Error {
 	if bodyErr := e.source.failure(); bodyErr != nil {
 		return bodyFailure(bodyErr)
 	}
-	if cause := context.Cause(a.ctx); errors.Is(cause, errReadTimeout) || errors.Is(cause, errWriteTimeout) {
+	if errors.Is(cause, errReadTimeout) || errors.Is(cause, errWriteTimeout) {
 		return gatewayError(http.StatusGatewayTimeout, cause)
 	}
 	if _, ok := errors.AsType[*dialError](err); !ok {
@@ -63,9 +64,9 @@ func (e *exchange) failure(a *attempt, err error) *httperror.Error {
 
 // cut ends an exchange whose response head is out: the missing end tells the
 // user agent that the answer is not complete.
-func (e *exchange) cut(a *attempt, err error) {
+func (e *exchange) cut(cause, err error) {
 	if e.Recorder != nil {
-		e.Recorder.RecordCut(e.failure(a, err))
+		e.Recorder.RecordCut(e.failure(cause, err))
 	}
 	panic(http.ErrAbortHandler)
 }
@@ -86,23 +87,26 @@ func gatewayError(status int, err error) *httperror.Error {
 // repeatable reports whether another attempt may follow the failed one: nothing
 // reached the user agent, nobody wants the exchange ended, and sending the
 // request again cannot do a thing twice.
-func (e *exchange) repeatable(a *attempt, err error) bool {
-	a.mu.Lock()
-	connected, informed := a.connected, a.informed
-	a.mu.Unlock()
-	if informed || e.ctx.Err() != nil || e.source.failure() != nil || !e.source.replayable() {
+func (e *exchange) repeatable(how reach, err error) bool {
+	if how.informed || e.ctx.Err() != nil || e.source.failure() != nil || !e.source.replayable() {
 		return false
 	}
 	if _, ok := errors.AsType[*dialError](err); ok {
 		_, unknown := errors.AsType[*net.DNSError](err)
 		return !unknown
 	}
-	if !connected {
-		return false // the request itself cannot be sent
-	}
-	switch e.out.Method {
+	return how.connected && e.idempotent() // else the request itself cannot be sent
+}
+
+// idempotent reports whether a request that was sent may be sent again.
+func (e *exchange) idempotent() bool {
+	switch e.method() {
 	case http.MethodPost, http.MethodPatch, "LOCK":
 		return false
 	}
 	return true
 }
+
+// reach tells how far an attempt got: to a connection, on which something may
+// have been sent, and to an informational response that the user agent got.
+type reach struct{ connected, informed bool }

@@ -6,8 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
-	"log" //nolint:depguard // the type of http.Server.ErrorLog
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -114,17 +112,6 @@ func deafResolver() *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, errors.New("no name server")
 	}}
-}
-
-// quiet is for servers whose handshakes fail on purpose.
-func quiet() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) }
-
-func tlsUpstream(t *testing.T) string {
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	s.Config.ErrorLog = quiet()
-	s.StartTLS()
-	t.Cleanup(s.Close)
-	return s.URL
 }
 
 func TestTLSToTheUpstream(t *testing.T) {

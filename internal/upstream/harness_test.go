@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log" //nolint:depguard // the type of http.Server.ErrorLog
 	"log/slog"
 	"maps"
 	"net"
@@ -307,3 +308,20 @@ func (b *syncBuffer) String() string {
 }
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+
+// quiet is for servers whose handshakes fail on purpose.
+func quiet() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) }
+
+func tlsUpstream(t *testing.T) string {
+	return serveTLS(t, func(http.ResponseWriter, *http.Request) {})
+}
+
+// serveTLS is serve behind TLS.
+func serveTLS(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = quiet()
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s.URL
+}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ type Proxy struct {
 	opts    Options
 	drops   cookieLog
 	buffers sync.Pool // of *[]byte
+	leans   sync.Pool // of *lean
 
 	mu         sync.Mutex // guards transports and their refs
 	transports map[transportKey]*sharedTransport
@@ -46,6 +48,7 @@ type Proxy struct {
 type sharedTransport struct {
 	key  transportKey
 	http *http.Transport
+	lean *pool
 	refs int
 }
 
@@ -75,7 +78,9 @@ type Target struct {
 	// same without a default port, name the host alone.
 	authority, header, name string
 	tls                     bool
-	closed                  sync.Once
+	// plainName tells that the service's host needs no IDNA.
+	plainName bool
+	closed    sync.Once
 }
 
 // Target prepares a service. The connections are shared with every Target whose
@@ -84,12 +89,14 @@ type Target struct {
 func (p *Proxy) Target(s *entity.Service) *Target {
 	t := &Target{proxy: p, service: s, tls: secure(s.Protocol)}
 	t.authority, t.header, t.name = hostForms(s, t.tls)
+	t.plainName = !strings.ContainsFunc(t.name, func(c rune) bool { return c <= ' ' || c >= 0x7f })
 	key := p.key(s)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	shared := p.transports[key]
 	if shared == nil {
-		shared = &sharedTransport{key: key, http: p.transport(key)}
+		d := p.dialer(key)
+		shared = &sharedTransport{key: key, http: p.transport(d), lean: newPool(d, key, &p.opts)}
 		p.transports[key] = shared
 	}
 	shared.refs++
@@ -107,6 +114,7 @@ func (t *Target) Close() {
 		if t.transport.refs--; t.transport.refs == 0 {
 			delete(p.transports, t.transport.key)
 			t.transport.http.CloseIdleConnections()
+			t.transport.lean.closeIdle(true)
 		}
 	})
 }
@@ -117,6 +125,7 @@ func (p *Proxy) Close() {
 	defer p.mu.Unlock()
 	for _, shared := range p.transports {
 		shared.http.CloseIdleConnections()
+		shared.lean.closeIdle(false)
 	}
 }
 

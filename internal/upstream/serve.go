@@ -38,6 +38,10 @@ func (t *Target) Serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		readTimeout:  timeout(t.service.ReadTimeout),
 		writeTimeout: timeout(t.service.WriteTimeout),
 	}
+	e.upgrade = e.Rewrite == nil && wantsWebSocket(e.r)
+	if e.lean() {
+		return e.serveLean()
+	}
 	if err := e.prepare(); err != nil {
 		return err
 	}
@@ -54,8 +58,8 @@ func (t *Target) Serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 			}
 			_ = res.Body.Close() // the head is nonsense already
 		}
-		failure := e.failure(a, err)
-		repeat := retry < t.service.Retries && e.repeatable(a, err)
+		failure := e.failure(context.Cause(a.ctx), err)
+		repeat := retry < t.service.Retries && e.repeatable(a.reached(), err)
 		a.end()
 		if !repeat {
 			e.record(start, t.proxy.opts.Now().Sub(start), 0, a.addr)
