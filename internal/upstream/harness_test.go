@@ -29,6 +29,7 @@ import (
 type bench struct {
 	front   *httptest.Server
 	proxy   *Proxy
+	target  *Target
 	service *entity.Service
 	route   *entity.Route
 	log     *syncBuffer
@@ -116,6 +117,7 @@ func start(t *testing.T, addr string, change func(s *setup)) *bench {
 	b.service, b.route = &s.service, &s.route
 	b.proxy = New(s.opts)
 	target := b.proxy.Target(b.service)
+	b.target = target
 	b.front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		canonical, err := message.New(r, s.message)
 		if err != nil {

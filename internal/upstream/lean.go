@@ -117,12 +117,12 @@ func (l *lean) attempt() error {
 		err := l.roundTrip(fresh)
 		switch {
 		case errors.Is(err, errUnusable):
-			if l.small {
-				l.e.source.used.Store(false)
-			}
 		case !fresh && l.stale(err):
 			fresh = true
 		default:
+			if l.small && l.how.connected {
+				l.e.source.used.Store(true)
+			}
 			return err
 		}
 		l.end(false)
@@ -154,9 +154,6 @@ func (l *lean) roundTrip(fresh bool) error {
 	}
 	if sent && streamed {
 		l.upload = l.startUpload()
-	}
-	if l.small {
-		e.source.used.Store(true)
 	}
 	for budget := maxResponseHead; ; {
 		n, err := l.readHead(budget)

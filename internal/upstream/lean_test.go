@@ -123,6 +123,25 @@ func TestALongHeadAndALongBody(t *testing.T) {
 	}
 }
 
+func TestHeadsThatAreTooLarge(t *testing.T) {
+	t.Parallel()
+	const end = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+	for name, answer := range map[string]string{
+		"one head":     "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", maxResponseHead) + "\r\nContent-Length: 0\r\n\r\n",
+		"many of them": strings.Repeat("HTTP/1.1 100 Continue\r\nX: "+strings.Repeat("x", 1000)+"\r\n\r\n", maxResponseHead/1000) + end,
+	} {
+		addr := listen(t, func(c net.Conn, r *bufio.Reader) {
+			if _, err := readHead(r); err == nil {
+				_, _ = io.WriteString(c, answer)
+				_, _ = io.Copy(io.Discard, r)
+			}
+		})
+		if res := start(t, addr, nil).get(t, "/"); res.StatusCode != http.StatusBadGateway {
+			t.Errorf("%s: status %d", name, res.StatusCode)
+		}
+	}
+}
+
 // What a plugin sets cannot frame the message.
 func TestOverlaysCannotFrameTheMessage(t *testing.T) {
 	t.Parallel()

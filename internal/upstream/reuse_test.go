@@ -161,7 +161,8 @@ func TestAStaleConnection(t *testing.T) {
 		{"a GET goes out again, without being a retry", http.MethodGet, "", "", 200},
 		{"a PUT with a small body too", http.MethodPut, "x", "", 200},
 		{"a POST may have been done", http.MethodPost, "", "", 502},
-		{"something was answered", http.MethodGet, "", "HTTP/1.1 2", 502},
+		{"a part of an answer came", http.MethodGet, "", "HTTP/1.1 2", 502},
+		{"something was answered", http.MethodGet, "", "HTTP/1.1 100 Continue\r\n\r\n", 502},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -286,6 +287,35 @@ func TestIdleConnectionsAreClosedInTime(t *testing.T) {
 	case <-ended:
 	case <-time.After(5 * time.Second):
 		t.Error("an idle connection stays open")
+	}
+}
+
+// Connections outlive a target as long as another shares them.
+func TestTargetsShareConnections(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{})
+	addr, connections := counted(t, func(_ int64, c net.Conn, r *bufio.Reader) {
+		for {
+			if _, err := readHead(r); err != nil {
+				close(ended)
+				return
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		}
+	})
+	b := start(t, addr, nil)
+	other := b.proxy.Target(b.service)
+	b.get(t, "/")
+	b.target.Close()
+	b.get(t, "/")
+	if got := connections.Load(); got != 1 {
+		t.Errorf("%d connections", got)
+	}
+	other.Close()
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Error("the connection outlives its targets")
 	}
 }
 
