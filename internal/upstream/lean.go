@@ -88,8 +88,8 @@ func (l *lean) release() {
 	p := l.e.t.proxy
 	clear(l.scratch)
 	clear(l.head.fields)
-	if cap(l.request) > 4*smallBody {
-		l.request = nil // a rare one
+	if cap(l.request) > 4*smallBody || cap(l.head.fields) > 1024 {
+		l.request, l.head.fields = nil, nil // a rare one
 	}
 	*l = lean{request: l.request[:0], scratch: l.scratch, head: responseHead{fields: l.head.fields[:0]}}
 	p.leans.Put(l)
