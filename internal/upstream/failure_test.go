@@ -17,10 +17,11 @@ import (
 	"sallyport/internal/httperror"
 )
 
-// closedPort is an address at which nobody listens.
+// closedPort is an address at which nobody listens: no other test takes the
+// port over, as theirs are at 127.0.0.1.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.2:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -110,7 +110,11 @@ func TestBytesOnAnIdleConnectionAnswerNothing(t *testing.T) {
 					if got := text(t, b.do(t, tc.method, "/", body).Body); got != "good" {
 						t.Fatalf("got %q", got)
 					}
-					<-came
+					select {
+					case <-came:
+					case <-time.After(5 * time.Second):
+						t.Fatal("the first connection was not asked")
+					}
 				}
 				if got := connections.Load(); got != 2 {
 					t.Errorf("%d connections", got)
