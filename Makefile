@@ -1,5 +1,5 @@
 BIN := .cache/bin
-.PHONY: help demo build unit test deps lint fmt bench
+.PHONY: help demo build unit test deps lint fmt fuzz bench
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -14,9 +14,11 @@ test: deps ## Everything, race detector on: unit tests, then Keycloak, Redis and
 deps: ## Install what the end-to-end tests need (apt, mvn); does nothing where all is there
 	tools/deps
 lint: $(BIN)/golangci-lint ## Run the linters
-	$(BIN)/golangci-lint run ./...
+	$(BIN)/golangci-lint run --allow-parallel-runners ./...
 fmt: $(BIN)/golangci-lint ## Format the code
 	$(BIN)/golangci-lint fmt ./...
+fuzz: ## Run every fuzz target for a moment beyond its seeds
+	tools/fuzz
 bench: ## Compare with nginx: CPU per request, requests/s, p99
 	bench/run
 $(BIN)/golangci-lint: tools/go.mod tools/go.sum

@@ -54,6 +54,7 @@ func (p program) demo(ctx context.Context, args []string) error {
 	}
 	d := &demo{secret: rand.Text()}
 	logger, access := p.loggers(s)
+	redirectStandardLog(logger)
 	var err error
 	if d.node, err = newNode(s, logger, access); err != nil {
 		return err
@@ -74,7 +75,7 @@ func (p program) demo(ctx context.Context, args []string) error {
 func demoFlags(all *flag.FlagSet, idp, upstream *server.Listen) *flag.FlagSet {
 	fs := flag.NewFlagSet(all.Name(), flag.ContinueOnError)
 	fs.SetOutput(all.Output())
-	for _, name := range []string{"proxy-listen", "admin-listen", "log-level", "log-format", "access-log"} {
+	for _, name := range []string{"proxy-listen", "admin-listen", "log-level", "log-format", "access-log", "access-log-format", "access-log-sample"} {
 		f := all.Lookup(name)
 		fs.Var(f.Value, f.Name, f.Usage)
 	}

@@ -7,6 +7,7 @@
 //	settings.go  flags and environment variables of start
 //	plugins.go   the list of plugins, and how their session stores are opened
 //	wire.go      builds the node's parts and connects them
+//	metrics.go   what is counted, and by which names
 //	run.go       serves until a signal says otherwise; reloads on SIGHUP
 //	validate.go  config validate
 //	demo.go      demo: a node with a practice IdP and an upstream beside it

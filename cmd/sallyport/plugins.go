@@ -14,13 +14,14 @@ import (
 )
 
 // definitions are all plugins of the program.
-func definitions(logger *slog.Logger) []plugin.Definition {
+func definitions(logger *slog.Logger, m measured) []plugin.Definition {
 	return []plugin.Definition{
 		openidconnect.Definition(openidconnect.Deps{
 			Version:   version,
 			Logger:    logger,
-			Events:    flow.Log{Logger: logger},
-			OpenStore: openStore,
+			Events:    flow.Tee{flow.Log{Logger: logger}, m.Flows},
+			Meter:     m.Calls,
+			OpenStore: m.openStore,
 		}),
 	}
 }

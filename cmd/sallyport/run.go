@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
+
+	"sallyport/internal/telemetry"
 )
 
 // start runs the gateway until ctx ends.
@@ -28,6 +31,7 @@ func (p program) start(ctx context.Context, args []string) error {
 	defer signal.Stop(hangups)
 
 	logger, access := p.loggers(s)
+	redirectStandardLog(logger)
 	n, err := newNode(s, logger, access)
 	if err != nil {
 		return err
@@ -42,26 +46,34 @@ func (p program) start(ctx context.Context, args []string) error {
 	if err := n.listen(ctx); err != nil {
 		return err
 	}
-	n.announce(ctx)
+	n.announce(ctx, p.announcer(s))
 	return n.run(ctx, hangups)
 }
 
-// announce logs what the node listens on.
-func (n *node) announce(ctx context.Context) {
+// announce logs what the node listens on, that with always, whose level lets it
+// through in any case: with port 0 nothing else tells.
+func (n *node) announce(ctx context.Context, always *slog.Logger) {
 	n.logger.InfoContext(ctx, "sallyport started", "version", version, "pid", os.Getpid(), "database", n.settings.database)
 	for i, a := range n.proxy.Addrs() {
-		n.logger.InfoContext(ctx, "listening", "listener", "proxy", "address", a.String(), "ssl", n.settings.proxyListen[i].TLS)
+		always.InfoContext(ctx, "listening", "listener", "proxy", "address", a.String(), "ssl", n.settings.proxyListen[i].TLS)
 	}
 	if n.admin == nil {
 		return
 	}
 	for i, a := range n.admin.Addrs() {
-		n.logger.InfoContext(ctx, "listening", "listener", "admin", "address", a.String(), "ssl", n.settings.adminListen[i].TLS)
+		always.InfoContext(ctx, "listening", "listener", "admin", "address", a.String(), "ssl", n.settings.adminListen[i].TLS)
 	}
 }
 
 // run serves until ctx ends or a listener fails, and reloads on each hangup.
+// Access records are written until the last request has ended.
 func (n *node) run(ctx context.Context, hangups <-chan os.Signal) error {
+	writing, flush := context.WithCancel(context.WithoutCancel(ctx))
+	defer flush()
+	var records errgroup.Group
+	if n.access != nil {
+		records.Go(func() error { return n.access.Run(writing) })
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, s := range n.servers() {
 		group.Go(func() error { return s.Run(ctx) })
@@ -78,6 +90,8 @@ func (n *node) run(ctx context.Context, hangups <-chan os.Signal) error {
 		}
 	})
 	err := group.Wait()
+	flush()
+	err = errors.Join(err, records.Wait())
 	n.logger.InfoContext(ctx, "stopped")
 	return err
 }
@@ -87,17 +101,25 @@ func (n *node) run(ctx context.Context, hangups <-chan os.Signal) error {
 func (n *node) reload(ctx context.Context) {
 	file := n.settings.config
 	if file == "" {
+		n.metrics.ConfigReloaded(telemetry.Refused)
 		n.logger.WarnContext(ctx, "configuration not reloaded", "error", "there is no file: start with --config")
 		return
 	}
 	loaded, err := n.loadFile(ctx, file)
 	if err != nil {
+		n.metrics.ConfigReloaded(telemetry.Refused)
 		n.logger.ErrorContext(ctx, "configuration not reloaded", "file", file, "error", err.Error())
 		return
 	}
+	n.metrics.ConfigReloaded(telemetry.Applied)
 	for _, gone := range loaded.Dropped {
 		n.logger.WarnContext(ctx, "reload dropped an entity that the file does not hold",
 			"kind", gone.Kind, "id", gone.ID, "name", gone.Name)
 	}
-	n.logger.InfoContext(ctx, "configuration reloaded", "file", file, "hash", n.store.View().Hash(), "dropped", len(loaded.Dropped))
+	for _, back := range loaded.Reverted {
+		n.logger.WarnContext(ctx, "reload took back a change to an entity of the file",
+			"kind", back.Kind, "id", back.ID, "name", back.Name)
+	}
+	n.logger.InfoContext(ctx, "configuration reloaded", "file", file, "hash", n.store.View().Hash(),
+		"dropped", len(loaded.Dropped), "reverted", len(loaded.Reverted))
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,6 +31,8 @@ type settings struct {
 	logLevel     slog.Level
 	logFormat    string
 	accessLog    string
+	accessStyle  string // empty means logFormat
+	accessSample int
 	grace        time.Duration
 }
 
@@ -64,6 +67,10 @@ func (s *settings) flags(name string) *flag.FlagSet {
 	fs.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "`LEVEL`: debug, info, warn or error")
 	fs.Var(choice(&s.logFormat, "text", "json"), "log-format", "`FORMAT` of all logs: text or json")
 	fs.Var(choice(&s.accessLog, "stdout", "stderr", "off"), "access-log", "`WHERE` access records go: stdout, stderr or off")
+	fs.Var(&option{value: &s.accessStyle, allowed: []string{"json", "text", "combined"}}, "access-log-format",
+		"`FORMAT` of access records: json, text or combined; without it that of --log-format")
+	s.accessSample = 1
+	fs.Var(positive{&s.accessSample}, "access-log-sample", "record one request in `N`, and every one that fails")
 	fs.DurationVar(&s.grace, "shutdown-grace", 10*time.Second, "how `LONG` requests in flight and tunnels may go on after SIGTERM")
 	return fs
 }
@@ -118,6 +125,9 @@ func (p program) flagHelp(fs *flag.FlagSet) {
 func (s *settings) check() error {
 	if len(s.proxyListen) == 0 {
 		return &usageError{"--proxy-listen is off: there is nothing to serve"}
+	}
+	if s.grace <= 0 {
+		return &usageError{"--shutdown-grace: want more than 0"}
 	}
 	if (s.tlsCert == "") != (s.tlsKey == "") {
 		return &usageError{"--tls-cert and --tls-key belong together"}
@@ -192,6 +202,35 @@ func network(s string) (netip.Prefix, bool, error) {
 		return netip.Prefix{}, false, errors.New("want an address or a network such as 10.0.0.0/8")
 	}
 	return netip.PrefixFrom(a, a.BitLen()), true, nil
+}
+
+// accessFormat is the format of access records.
+func (s *settings) accessFormat() server.AccessFormat {
+	if s.accessStyle != "" {
+		return server.AccessFormat(s.accessStyle)
+	}
+	return server.AccessFormat(s.logFormat)
+}
+
+// positive is a flag for a number of 1 or more.
+type positive struct{ value *int }
+
+// Set implements flag.Value.
+func (p positive) Set(s string) error {
+	n, err := strconv.ParseInt(s, 10, 32)
+	if err != nil || n < 1 {
+		return errors.New("want a number of 1 or more")
+	}
+	*p.value = int(n)
+	return nil
+}
+
+// String implements flag.Value.
+func (p positive) String() string {
+	if p.value == nil {
+		return ""
+	}
+	return strconv.Itoa(*p.value)
 }
 
 // option is a flag with a fixed set of values.

@@ -28,7 +28,7 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	defaults := settings{
 		database: "memory", proxyListen: []server.Listen{{Addr: "0.0.0.0:8000"}}, adminListen: []server.Listen{{Addr: "127.0.0.1:8001"}},
-		realIPHeader: "X-Real-IP", logFormat: "text", accessLog: "stdout", grace: 10 * time.Second,
+		realIPHeader: "X-Real-IP", logFormat: "text", accessLog: "stdout", accessSample: 1, grace: 10 * time.Second,
 	}
 	for _, tc := range []struct {
 		name   string
@@ -66,6 +66,12 @@ func TestSettings(t *testing.T) {
 			[]string{"--config", "flag.yaml", "--proxy-listen", "0.0.0.0:2"},
 			func(s *settings) { s.config, s.proxyListen = "flag.yaml", []server.Listen{{Addr: "0.0.0.0:2"}} },
 		},
+		{
+			"access records in a format of their own",
+			map[string]string{"SALLYPORT_ACCESS_LOG_SAMPLE": "100"},
+			[]string{"--access-log-format", "combined"},
+			func(s *settings) { s.accessStyle, s.accessSample = "combined", 100 },
+		},
 		{"an empty variable is none", map[string]string{"SALLYPORT_DATABASE": ""}, nil, func(*settings) {}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -97,6 +103,11 @@ func TestSettingsAreRefused(t *testing.T) {
 		{"certificate without key", nil, []string{"--tls-cert", "c"}, "--tls-key"},
 		{"ssl without certificate", nil, []string{"--admin-listen", "127.0.0.1:1 ssl"}, "--tls-cert"},
 		{"address with a zone as trusted", nil, []string{"--trusted-ips", "fe80::1%eth0"}, "trusted-ips"},
+		{"unknown access format", nil, []string{"--access-log-format", "xml"}, "access-log-format"},
+		{"empty access format", nil, []string{"--access-log-format="}, "access-log-format"},
+		{"sample of nothing", nil, []string{"--access-log-sample", "0"}, "access-log-sample"},
+		{"sample beyond 32 bits", nil, []string{"--access-log-sample", "4294967296"}, "access-log-sample"},
+		{"no time to shut down", nil, []string{"--shutdown-grace", "0s"}, "--shutdown-grace"},
 		{"empty host", nil, []string{"--admin-host", ""}, "admin-host"},
 		{"bad level", nil, []string{"--log-level", "loud"}, "log-level"},
 		{"bad value in the environment", map[string]string{"SALLYPORT_SHUTDOWN_GRACE": "soon"}, nil, "SALLYPORT_SHUTDOWN_GRACE"},

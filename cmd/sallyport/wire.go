@@ -18,6 +18,7 @@ import (
 	"sallyport/internal/message"
 	"sallyport/internal/server"
 	"sallyport/internal/store"
+	"sallyport/internal/telemetry"
 	"sallyport/internal/upstream"
 )
 
@@ -31,18 +32,20 @@ type node struct {
 	upstream *upstream.Proxy
 	proxy    *server.Server
 	admin    *server.Server // nil when it is off
+	metrics  measured
+	access   *server.AccessLog // nil when it is off
 }
 
 // newNode builds the parts and connects them. It does no I/O but reading the
 // certificate. access gets the access records; nil writes none.
-func newNode(s settings, logger, access *slog.Logger) (*node, error) {
-	n := &node{settings: s, logger: logger}
-	list := definitions(logger)
+func newNode(s settings, logger *slog.Logger, access io.Writer) (*node, error) {
+	n := &node{settings: s, logger: logger, metrics: newMeasured()}
+	list := definitions(logger, n.metrics)
 	n.kinds = kindsOf(list)
 	n.upstream = upstream.New(upstream.Options{Logger: logger})
 	n.gateway = gateway.New(gateway.Options{Definitions: list, Proxy: n.upstream, Logger: logger})
 	var err error
-	n.store, err = store.New(store.Options{Kinds: n.kinds, Accept: n.gateway.Compile})
+	n.store, err = store.New(store.Options{Kinds: n.kinds, Accept: n.metrics.accept(n.gateway.Compile)})
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +66,7 @@ func newNode(s settings, logger, access *slog.Logger) (*node, error) {
 	api, err := admin.New(admin.Options{
 		Store: n.store, Kinds: n.kinds, Definitions: list, Version: version,
 		ReadOnly: s.database == databaseOff, Hosts: s.adminHosts, Origins: s.adminOrigins,
-		Logger: logger, Info: n.info(uuid.NewString()),
+		Logger: logger, Info: n.info(uuid.NewString()), Metrics: telemetry.Handler(n.metrics.registry, logger),
 	})
 	if err != nil {
 		return nil, err
@@ -71,17 +74,31 @@ func newNode(s settings, logger, access *slog.Logger) (*node, error) {
 	return n, n.newAdmin(common, api)
 }
 
-func (n *node) newProxy(common server.Common, access *slog.Logger) (err error) {
+func (n *node) newProxy(common server.Common, access io.Writer) (err error) {
+	if access != nil {
+		n.access, err = server.NewAccessLog(server.AccessOptions{
+			Writer: access, Format: n.settings.accessFormat(), Sample: n.settings.accessSample, Logger: n.logger,
+		})
+		if err != nil {
+			return err
+		}
+		n.metrics.AccessRecords(n.access.Dropped)
+	}
 	common.Name, common.Listen = "proxy", n.settings.proxyListen
 	n.proxy, err = server.New(server.ProxyOptions{
 		Common:  common,
 		Handler: n.gateway.Serve,
-		Access:  access,
+		Access:  n.access,
+		Observe: n.metrics.observe,
 		Message: message.Options{
 			Trusted: n.settings.trustedIPs, RealIPHeader: n.settings.realIPHeader, RealIPRecursive: n.settings.realIPDeep,
 		},
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	n.metrics.Connections(func() int64 { return n.proxy.Stats().Active })
+	return nil
 }
 
 func (n *node) newAdmin(common server.Common, api http.Handler) (err error) {
@@ -149,24 +166,6 @@ func listeners(configured []server.Listen, bound []net.Addr) []admin.Listener {
 		}
 	}
 	return out
-}
-
-// loggers are the log and, unless it is off, the log of access records.
-func (p program) loggers(s settings) (logger, access *slog.Logger) {
-	handler := func(w io.Writer, level slog.Level) slog.Handler {
-		if s.logFormat == "json" {
-			return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
-		}
-		return slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})
-	}
-	logger = slog.New(handler(p.stderr, s.logLevel))
-	switch s.accessLog {
-	case "stdout":
-		access = slog.New(handler(p.stdout, slog.LevelInfo))
-	case "stderr":
-		access = slog.New(handler(p.stderr, slog.LevelInfo))
-	}
-	return logger, access
 }
 
 // loadFile replaces the configuration by that of a file.

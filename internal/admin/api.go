@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,8 @@ type Options struct {
 	Origins []string
 	// Logger gets one line for each change and each refusal; nil logs nothing.
 	Logger *slog.Logger
+	// Metrics serves GET /metrics; nil serves no such path.
+	Metrics http.Handler
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Info tells about the running node; it is called for each request that
@@ -84,6 +87,7 @@ type API struct {
 	logger      *slog.Logger
 	now         func() time.Time
 	info        func() Info
+	metrics     http.Handler // nil for none
 	endpoints   []*endpoint
 	mounts      []plugin.AdminPath
 
@@ -105,7 +109,7 @@ func New(opts Options) (*API, error) {
 	}
 	a := &API{
 		store: opts.Store, ordered: opts.Kinds, version: opts.Version,
-		readOnly: opts.ReadOnly, guard: g, logger: opts.Logger, now: opts.Now, info: opts.Info,
+		readOnly: opts.ReadOnly, guard: g, logger: opts.Logger, now: opts.Now, info: opts.Info, metrics: opts.Metrics,
 		kinds: map[string]*entity.Kind{}, definitions: map[string]plugin.Definition{},
 	}
 	for _, k := range opts.Kinds {

@@ -118,8 +118,7 @@ func readAll(c *call) ([]byte, error) {
 		return nil, tooLarge()
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxBody))
-	var exceeded *http.MaxBytesError
-	if errors.As(err, &exceeded) {
+	if _, exceeded := errors.AsType[*http.MaxBytesError](err); exceeded {
 		return nil, tooLarge()
 	}
 	if err != nil {

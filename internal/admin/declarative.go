@@ -68,8 +68,8 @@ func document(b body) string {
 
 // documentReply answers a refused document with what is wrong in it.
 func documentReply(err error, flatten string) (reply, error) {
-	var refused *store.DocumentError
-	if !errors.As(err, &refused) {
+	refused, ok := errors.AsType[*store.DocumentError](err)
+	if !ok {
 		return reply{}, err
 	}
 	return reply{status: http.StatusBadRequest, body: refused.Body(truthy(flatten))}, nil

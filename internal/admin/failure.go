@@ -43,12 +43,10 @@ func unsupported(text string) *store.Error {
 // the client becomes a 500 of a fixed text, and known is false: it has to be
 // logged.
 func errorReply(err error) (rep reply, known bool) {
-	var entity *store.Error
-	if errors.As(err, &entity) {
-		return reply{status: entity.Status, body: entity.Body()}, true
+	if e, ok := errors.AsType[*store.Error](err); ok {
+		return reply{status: e.Status, body: e.Body()}, true
 	}
-	var r *refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*refusal](err); ok {
 		return reply{status: r.status, body: message{r.text}, header: r.header}, true
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {

@@ -28,7 +28,10 @@ func FuzzFormBodyToStore(f *testing.F) {
 		n := newNode(t)
 		id := n.walkthrough()
 		for _, request := range [][2]string{
-			{"PATCH", "/plugins/" + id}, {"PATCH", "/routes/anything"}, {"POST", "/plugins"}, {"PUT", "/services/fuzz"},
+			{"PATCH", "/plugins/" + id},
+			{"PATCH", "/routes/anything"},
+			{"POST", "/plugins"},
+			{"PUT", "/services/fuzz"},
 			{"POST", "/schemas/plugins/validate"},
 		} {
 			before := n.state()

@@ -50,7 +50,7 @@ func TestGoldenConversations(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".golden"), func(t *testing.T) {
 			t.Parallel()
-			want, err := os.ReadFile(file) //nolint:gosec // a file of testdata
+			want, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}

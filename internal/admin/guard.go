@@ -72,8 +72,8 @@ func (g *guard) hostAllowed(hostport string) bool {
 	if host == "localhost" || g.hosts[host] {
 		return true
 	}
-	_, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
-	return err == nil
+	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
+	return err == nil && addr.Zone() == ""
 }
 
 // ownOrigin tells whether origin is the API's own, as the request reached it.
@@ -119,16 +119,21 @@ func foldHost(host string) string {
 // origin is not one.
 func foldOrigin(origin string) (string, bool) {
 	u, err := url.Parse(origin)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" ||
-		u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "" {
+	if err != nil || u.Host == "" {
+		return "", false
+	}
+	// What is left besides scheme and host does not belong to an origin.
+	bare := url.URL{Scheme: u.Scheme, Host: u.Host}
+	if *u != bare {
 		return "", false
 	}
 	port := u.Port()
-	if (u.Scheme == "http" && port == "80") || (u.Scheme == "https" && port == "443") {
-		port = ""
+	switch u.Scheme + ":" + port {
+	case "http:80", "https:443", "http:", "https:":
+		return u.Scheme + "://" + foldHost(u.Hostname()), true
 	}
-	if port != "" {
-		port = ":" + port
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return "", false
 	}
-	return u.Scheme + "://" + foldHost(u.Hostname()) + port, true
+	return u.Scheme + "://" + foldHost(u.Hostname()) + ":" + port, true
 }

@@ -31,6 +31,8 @@ func TestHostNamesThatCannotBeRebound(t *testing.T) {
 		"localhost@evil.example:8001": 421,
 		"0x7f000001":                  421,
 		"2130706433":                  421,
+		"[::1%25evil.example]":        421,
+		"[fe80::1%eth0]:8001":         421,
 		"":                            421,
 	} {
 		t.Run(host, func(t *testing.T) {

@@ -155,9 +155,9 @@ func (n *node) serve(r *http.Request) answer {
 func (n *node) get(target string) answer { n.t.Helper(); return n.ask("GET", target, "", "") }
 
 // must is ask with a status that the test relies on.
-func (n *node) must(status int, method, target, contentType, body string, header ...string) answer {
+func (n *node) must(status int, method, target, contentType, body string) answer {
 	n.t.Helper()
-	a := n.ask(method, target, contentType, body, header...)
+	a := n.ask(method, target, contentType, body)
 	if a.status != status {
 		n.t.Fatalf("%s %s: got %d, want %d: %s", method, target, a.status, status, a.raw)
 	}

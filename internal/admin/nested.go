@@ -136,7 +136,7 @@ func (n nested) write(c *call, verb string, fn func(tx *store.Tx, b body) (store
 }
 
 // delete, unlike that of a flat path, wants parent and child to exist and to
-// be related (1.2).
+// be related.
 func (n nested) delete(c *call) (reply, error) {
 	if err := n.api.allowWrite("remove", n.kind, ""); err != nil {
 		return reply{}, err

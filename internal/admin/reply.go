@@ -3,17 +3,20 @@ package admin
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
 )
 
 // reply is what a handler answers: a status, a value that is written as JSON
-// (nil for an answer without a body), and further headers.
+// (nil for an answer without a body), and further headers; or a handler that
+// writes all of it.
 type reply struct {
 	status int
 	body   any
 	header http.Header
+	handle http.Handler
 }
 
 func ok(body any) (reply, error)      { return reply{status: http.StatusOK, body: body}, nil }
@@ -28,7 +31,7 @@ type message struct {
 // serverToken names sallyport in the Server header.
 func (a *API) serverToken() string { return "sallyport/" + a.version }
 
-// commonHeaders sets what every answer carries (gateway headers of 1.7). Only
+// commonHeaders sets what every answer carries. Only
 // pages of a configured origin may read answers.
 func (a *API) commonHeaders(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
@@ -45,10 +48,12 @@ func (a *API) commonHeaders(w http.ResponseWriter, r *http.Request) {
 // write sends rep. Answers to HEAD have the headers of GET and no body.
 func (a *API) write(w http.ResponseWriter, r *http.Request, start time.Time, rep reply) error {
 	h := w.Header()
-	for name, values := range rep.header {
-		h[name] = values
-	}
+	maps.Copy(h, rep.header)
 	h.Set("X-Kong-Admin-Latency", strconv.FormatInt(a.now().Sub(start).Milliseconds(), 10))
+	if rep.handle != nil {
+		rep.handle.ServeHTTP(w, r)
+		return nil
+	}
 	if rep.body == nil {
 		w.WriteHeader(rep.status)
 		return nil

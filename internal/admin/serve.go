@@ -6,24 +6,29 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"sallyport/internal/plugin"
 )
 
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := a.now()
 	a.commonHeaders(w, r)
-	err := a.guard.check(r)
-	if err == nil {
-		if h, ok := a.mounted(r.URL.EscapedPath()); ok {
-			h.ServeHTTP(w, r)
-			return
-		}
+	if err := a.guard.check(r); err != nil {
+		a.finish(w, r, start, "", reply{}, err)
+		return
 	}
-	pattern := ""
-	var rep reply
-	if err == nil {
-		rep, pattern, err = a.answer(w, r)
+	if m, ok := a.mounted(r.URL.EscapedPath()); ok {
+		a.serveMount(w, r, start, m)
+		return
 	}
+	rep, pattern, err := a.answer(w, r)
+	a.finish(w, r, start, pattern, rep, err)
+}
+
+// finish writes and logs the answer, rep or that of err. It is the one place
+// where an error becomes a response.
+func (a *API) finish(w http.ResponseWriter, r *http.Request, start time.Time, pattern string, rep reply, err error) {
 	var cause error
 	if err != nil {
 		var known bool
@@ -39,15 +44,15 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.log(r, pattern, rep.status, start, cause)
 }
 
-// mounted gives the plugin handler that claims a path or what is above it.
-func (a *API) mounted(path string) (http.Handler, bool) {
+// mounted gives the claim of a plugin on a path or on what is above it.
+func (a *API) mounted(path string) (plugin.AdminPath, bool) {
 	path = strings.TrimSuffix(path, "/")
 	for _, m := range a.mounts {
 		if path == m.Path || strings.HasPrefix(path, m.Path+"/") {
-			return m.Handler, true
+			return m, true
 		}
 	}
-	return nil, false
+	return plugin.AdminPath{}, false
 }
 
 // answer runs the handler of the request. A panic of a handler is an error

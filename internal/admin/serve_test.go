@@ -56,6 +56,29 @@ func TestAPanickingHandlerIsA500(t *testing.T) {
 	}
 }
 
+func TestThePathsOfPluginsAreRecoveredAndLogged(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	n := newNode(t, func(o *Options) {
+		o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		o.Definitions = append(definitions()[1:], plugin.Definition{Name: "odd", Config: definitions()[1].Config, Admin: []plugin.AdminPath{
+			{Path: "/odd/panics", Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("out of order") })},
+			{Path: "/odd/works", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })},
+		}})
+	})
+	if a := n.get("/odd/panics"); a.status != 500 || a.message() != "An unexpected error occurred" {
+		t.Errorf("got %d %s", a.status, a.raw)
+	}
+	if a := n.get("/odd/works"); a.status != http.StatusAccepted {
+		t.Errorf("got %d", a.status)
+	}
+	for _, want := range []string{"endpoint=/odd/panics status=500", "out of order", "endpoint=/odd/works status=202"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%q is missing in %s", want, log.String())
+		}
+	}
+}
+
 func TestNewRefusesCollidingPluginPaths(t *testing.T) {
 	t.Parallel()
 	handler := http.NotFoundHandler()

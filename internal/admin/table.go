@@ -30,6 +30,9 @@ func (a *API) table() []*endpoint {
 		list = append(list, a.kindEndpoints(k)...)
 	}
 	list = append(list, a.absentEndpoints()...)
+	if a.metrics != nil {
+		list = append(list, newEndpoint("/metrics", methods{"GET": a.showMetrics}))
+	}
 	sortEndpoints(list)
 	return list
 }
@@ -38,7 +41,7 @@ type methods = map[string]handler
 
 // kindEndpoints are the generated endpoints of one kind: its collection, and
 // for each foreign key the collection below the parent and the parent below
-// the child (1.1).
+// the child.
 func (a *API) kindEndpoints(k *entity.Kind) []*endpoint {
 	flat := "/" + k.Collection
 	key := "/{" + k.Name + "}"
@@ -65,7 +68,7 @@ func (a *API) kindEndpoints(k *entity.Kind) []*endpoint {
 }
 
 // absentCollections are collections that clients insist on reading (a 404
-// makes decK stop, 7.3) and whose entities do not exist here. All other
+// makes decK stop) and whose entities do not exist here. All other
 // collections of Kong that are missing answer 404, which clients take for
 // empty.
 func absentCollections() []string { return []string{"certificates", "snis", "upstreams"} }
@@ -112,7 +115,7 @@ func compareSegments(x, y string) int {
 	return slices.Compare(strings.Split(x, "/"), strings.Split(y, "/"))
 }
 
-// isUUID tells whether a key is an id: a UUID in lower case (1.1).
+// isUUID tells whether a key is an id: a UUID in lower case.
 func isUUID(key string) bool {
 	if len(key) != 36 {
 		return false

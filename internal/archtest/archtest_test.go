@@ -54,6 +54,8 @@ var arrows = map[string][]string{
 	"internal/admin":  {"internal/store", "internal/entity", "internal/schema", "internal/plugin", "internal/httperror"},
 	"internal/server": {"internal/httperror", "internal/plugin", "internal/message"},
 
+	"internal/telemetry": {"internal/flow", "internal/session"},
+
 	"cmd/sallyport": {everything},
 }
 
@@ -80,6 +82,7 @@ var foreign = map[string][]string{
 	"internal/plugin":      {},
 	"internal/practiceidp": {"github.com/go-jose/go-jose/v4"},
 	"internal/oidc":        {"github.com/go-jose/go-jose/v4", "golang.org/x/sync"},
+	"internal/telemetry":   {"github.com/prometheus/client_golang/prometheus"},
 }
 
 // imports is what one package imports, without and within its tests.

@@ -65,7 +65,7 @@ func routeRecord(stripPath bool) *schema.Record {
 			schema.Bool("preserve_host", nil, false).Required().
 				Doc("Whether the upstream gets the client's Host."),
 			schema.Bool("request_buffering", nil, true).Required().
-				Doc("Whether request bodies are buffered."),
+				Doc("Without effect: request bodies are always streamed."),
 			schema.Bool("response_buffering", nil, true).Required().
 				Doc("Whether response bodies are buffered."),
 			schema.Set("snis", nil).CheckEach(checkSNI).

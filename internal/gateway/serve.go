@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"sallyport/internal/entity"
 	"sallyport/internal/httperror"
@@ -45,6 +47,9 @@ func (g *Gateway) run(s *snapshot, h *head, q *plugin.Request) (err error) {
 		return noRoute(h, q)
 	}
 	q.Route, q.Service = m.Route, m.Service
+	if err := requireGRPC(q); err != nil {
+		return err
+	}
 	if m.UpgradeRequired {
 		return requireHTTPS(h, q)
 	}
@@ -93,6 +98,22 @@ func noRoute(http.ResponseWriter, *plugin.Request) error {
 
 func noService(http.ResponseWriter, *plugin.Request) error {
 	return httperror.New(http.StatusServiceUnavailable, "no Service found with those values")
+}
+
+// requireGRPC refuses what is no gRPC on a route for gRPC, as Kong does.
+func requireGRPC(q *plugin.Request) error {
+	if !slices.Contains(q.Route.Protocols, "grpc") && !slices.Contains(q.Route.Protocols, "grpcs") {
+		return nil
+	}
+	if !strings.HasPrefix(q.HTTP.Header.Get("Content-Type"), "application/grpc") {
+		return httperror.New(http.StatusUnsupportedMediaType, "Non-gRPC request matched gRPC route")
+	}
+	if q.Canonical.ProtoMajor == 1 {
+		e := httperror.New(http.StatusUpgradeRequired, "Please use HTTP2 protocol")
+		e.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"HTTP/2"}}
+		return e
+	}
+	return nil
 }
 
 // requireHTTPS answers a plain request to a route that is for https alone.

@@ -86,7 +86,9 @@ func (q *Request) target(r *http.Request) error {
 }
 
 // absoluteForm takes scheme and authority off a target in absolute form, whose
-// authority must be the Host of the request (RFC 9112 §3.2.2).
+// authority must be host (RFC 9112 §3.2.2). With net/http's server it always is:
+// the server has put it in the place of the Host header, so that nothing behind
+// it can tell, or disagree, what that header was.
 func absoluteForm(target, host string) (string, error) {
 	scheme, rest, ok := strings.Cut(target, "://")
 	if !ok || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bufio"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -110,6 +111,7 @@ func TestNewRefuses(t *testing.T) {
 		{"overlong host", received("/", strings.Repeat("a", 254)), 400},
 		{"second Host differs", received("/", "a.test", "Host", "b.test"), 400},
 		{"one of two Host fields differs", received("/", "a.test", "Host", "a.test", "Host", "b.test"), 400},
+		// From a front of our own only: see TestTheServerTakesTheAuthorityOfTheTarget.
 		{"absolute form of another host", received("http://b.test/", "a.test"), 400},
 		{"absolute form of another port", received("http://a.test:81/", "a.test"), 400},
 		{"absolute form with userinfo", received("http://u@a.test/", "a.test"), 400},
@@ -143,6 +145,23 @@ func TestNewRefuses(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// net/http's server replaces Host by the authority of a target in absolute form
+// before anybody sees the request. What was sent as Host decides nothing then.
+func TestTheServerTakesTheAuthorityOfTheTarget(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]string{"http://b.test/x": "b.test", "/x": "a.test"} {
+		text := "GET " + target + " HTTP/1.1\r\nHost: a.test\r\n\r\n"
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := New(r, Options{})
+		if err != nil || q.Host != want || q.Path != "/x" {
+			t.Errorf("%s: host %q, path %q, %v", target, q.Host, q.Path, err)
+		}
+	}
 }
 
 func TestHostOfHTTP10IsTheLocalAddress(t *testing.T) {

@@ -123,7 +123,7 @@ func (d *documentSource) request(ctx context.Context) (*Metadata, error) {
 	p := d.provider
 	var first error
 	for _, place := range p.issuer.documents {
-		object, raw, err := p.http.getObject(ctx, place, p.opts.DiscoveryHeaders)
+		object, raw, err := p.http.getObject(ctx, EndpointDiscovery, place, p.opts.DiscoveryHeaders)
 		if err != nil {
 			if first == nil {
 				first = err

@@ -2,9 +2,12 @@ package oidc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 )
+
+var errFetch = errors.New("oidc: a shared fetch ended early")
 
 // flight is one fetch that any number of callers wait for. value and err are
 // written before done is closed and not after.
@@ -17,8 +20,9 @@ type flight[T any] struct {
 
 // flights lets concurrent callers share one fetch. The fetch runs under a
 // context of its own, so that a caller who leaves takes nothing from the
-// others; it is bounded by the deadlines of the calls it makes. The zero value
-// is ready.
+// others; it is bounded by the deadlines of the calls it makes. What a foreign
+// document makes it panic with is an error to all of them. The zero value is
+// ready.
 type flights[T any] struct {
 	mu      sync.Mutex // guards current and closed
 	current *flight[T]
@@ -53,11 +57,18 @@ func (f *flights[T]) join(ctx context.Context, fetch func(context.Context) (T, e
 
 func (f *flights[T]) run(ctx context.Context, c *flight[T], fetch func(context.Context) (T, error)) {
 	defer c.cancel()
-	c.value, c.err = fetch(ctx)
-	f.mu.Lock()
-	f.current = nil
-	f.mu.Unlock()
-	close(c.done)
+	defer func() {
+		if p := recover(); p != nil {
+			c.err = fmt.Errorf("oidc: panic in a fetch: %v", p)
+		}
+		f.mu.Lock()
+		f.current = nil
+		f.mu.Unlock()
+		close(c.done)
+	}()
+	c.err = errFetch // what remains when fetch does not return
+	value, err := fetch(ctx)
+	c.value, c.err = value, err
 }
 
 // close cancels the fetch under way, waits for its end, and refuses others.

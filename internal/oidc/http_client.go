@@ -66,6 +66,8 @@ type httpClient struct {
 	client  *http.Client
 	timeout time.Duration
 	proxy   proxyRules
+	now     func() time.Time // nil with a nil observe
+	observe func(Call)       // nil for nobody
 }
 
 func newHTTPClient(o HTTPOptions) (*httpClient, error) {
@@ -138,7 +140,21 @@ func (a *answer) ok() bool { return a.status >= 200 && a.status <= 299 }
 
 // do makes one call. The status is looked at first: the body is read where
 // wanted says so. Errors carry no text of the request or of the answer.
-func (c *httpClient) do(ctx context.Context, r *http.Request, wanted func(status int) bool) (*answer, error) {
+func (c *httpClient) do(ctx context.Context, to Endpoint, r *http.Request, wanted func(status int) bool) (*answer, error) {
+	if c.observe == nil {
+		return c.exchange(ctx, r, wanted)
+	}
+	start := c.now()
+	a, err := c.exchange(ctx, r, wanted)
+	call := Call{Endpoint: to, Err: err, Took: c.now().Sub(start)}
+	if err == nil {
+		call.Status = a.status
+	}
+	c.observe(call)
+	return a, err
+}
+
+func (c *httpClient) exchange(ctx context.Context, r *http.Request, wanted func(status int) bool) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	if r.Header.Get("User-Agent") == "" {
@@ -167,7 +183,7 @@ func (c *httpClient) do(ctx context.Context, r *http.Request, wanted func(status
 }
 
 // getObject fetches a JSON object: a 2xx status, a JSON type, a bounded body.
-func (c *httpClient) getObject(ctx context.Context, target string, header http.Header) (map[string]any, []byte, error) {
+func (c *httpClient) getObject(ctx context.Context, to Endpoint, target string, header http.Header) (map[string]any, []byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return nil, nil, errors.New("malformed url")
@@ -178,7 +194,7 @@ func (c *httpClient) getObject(ctx context.Context, target string, header http.H
 	if r.Header.Get("Accept") == "" {
 		r.Header.Set("Accept", "application/json")
 	}
-	a, err := c.do(ctx, r, func(status int) bool { return status >= 200 && status <= 299 })
+	a, err := c.do(ctx, to, r, func(status int) bool { return status >= 200 && status <= 299 })
 	if err != nil {
 		return nil, nil, err
 	}

@@ -63,7 +63,7 @@ func (s *keySource) refetch(ctx context.Context, seen *keySet) (set *keySet, sta
 	waiting := err != nil && now.Sub(s.triedAt) < retryAfterFailure
 	s.mu.Unlock()
 	switch {
-	case set != seen:
+	case set != nil && set != seen: // nil after Forget: there is nothing to take
 		return set, false, nil
 	case limited:
 		return seen, false, nil
@@ -148,7 +148,7 @@ func (s *keySource) request(ctx context.Context) (set *keySet, uri string, err e
 }
 
 func (s *keySource) requestKeys(ctx context.Context, uri string) ([]signingKey, error) {
-	object, _, err := s.provider.http.getObject(ctx, uri, nil)
+	object, _, err := s.provider.http.getObject(ctx, EndpointJWKS, uri, nil)
 	if err != nil {
 		return nil, fmt.Errorf("oidc: signing keys: %w: %w", ErrUnreachable, err)
 	}

@@ -117,6 +117,34 @@ func TestRefetchTakesWhatAnotherCallerFetched(t *testing.T) {
 	}
 }
 
+// The administrator drops the keys between the look at them and the look for
+// newer ones.
+func TestRefetchAfterForgetFetches(t *testing.T) {
+	t.Parallel()
+	tp := newTestProvider(t)
+	p := tp.relyingParty(t)
+	if err := verify(t, p, tp, idToken(t, tp.claims())); err != nil {
+		t.Fatal(err)
+	}
+	seen, _, err := p.keys.get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Control: with the keys in place newer ones are fetched.
+	newer, started, err := p.keys.refetch(t.Context(), seen)
+	if err != nil || newer == nil || !started || tp.count(pathKeys) != 2 {
+		t.Fatalf("control: %v, %v, %d fetches", err, started, tp.count(pathKeys))
+	}
+	p.Forget()
+	newer, started, err = p.keys.refetch(t.Context(), newer)
+	if err != nil || newer == nil || !started || tp.count(pathKeys) != 3 {
+		t.Fatalf("%v, %v, %v, %d fetches", newer != nil, err, started, tp.count(pathKeys))
+	}
+	if err := verify(t, p, tp, idToken(t, tp.claims())); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRediscoveryLifetimeZeroSetsNoLimit(t *testing.T) {
 	t.Parallel()
 	tp := newTestProvider(t)

@@ -45,9 +45,11 @@ type Options struct {
 	HTTP HTTPOptions
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Observe is told of every call; nil for nobody. It never blocks.
+	Observe func(c Call)
 }
 
-// Key is equal for equal settings, the clock apart, and different for
+// Key is equal for equal settings, clock and observer apart, and different for
 // different ones. It tells no secret: providers are pooled by it.
 func (o Options) Key() string {
 	fields := []any{
@@ -101,6 +103,7 @@ func NewProvider(o Options) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
+	client.now, client.observe = o.Now, o.Observe
 	p := &Provider{opts: o, http: client, fallback: configuredMetadata(o.Issuer, o.Endpoints)}
 	p.keys = &keySource{provider: p}
 	if o.UsingPseudoIssuer {

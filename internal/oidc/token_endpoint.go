@@ -99,7 +99,7 @@ func (p *Provider) requestToken(ctx context.Context, c Client, form url.Values, 
 		return nil, fmt.Errorf("oidc: %w: malformed url", ErrTokenEndpoint)
 	}
 	r.Header = header
-	a, err := p.http.do(ctx, r, speaksOAuth)
+	a, err := p.http.do(ctx, EndpointToken, r, speaksOAuth)
 	if err != nil {
 		return nil, fmt.Errorf("oidc: %w: %w", ErrTokenEndpoint, err)
 	}

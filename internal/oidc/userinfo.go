@@ -44,7 +44,7 @@ func (p *Provider) UserInfo(ctx context.Context, q UserInfoRequest) (*Claims, er
 		header = http.Header{}
 	}
 	header.Set("Authorization", "Bearer "+q.AccessToken.Reveal())
-	object, raw, err := p.http.getObject(ctx, target, header)
+	object, raw, err := p.http.getObject(ctx, EndpointUserInfo, target, header)
 	if err != nil {
 		return nil, fmt.Errorf("oidc: %w: %w", ErrUserInfo, err)
 	}

@@ -15,9 +15,9 @@ type Link struct {
 }
 
 // Compose builds the chain that runs links by descending priority, those of
-// equal priority by descending name, and then last. All is decided here:
-// serving looks nothing up and allocates nothing. The result may be used by
-// many requests at once.
+// equal priority by descending name, and then last. All is composed
+// here: serving looks nothing up. The result may be used by many requests at
+// once.
 func Compose(links []Link, last Next) Next {
 	ordered := slices.Clone(links)
 	slices.SortStableFunc(ordered, func(a, b Link) int {

@@ -2,9 +2,11 @@ package plugin
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"sallyport/internal/httperror"
@@ -76,7 +78,11 @@ func peekForm(r *http.Request) (Form, bool, error) {
 	data := make([]byte, r.ContentLength)
 	if _, err := io.ReadFull(r.Body, data); err != nil {
 		r.Body = failedBody{err}
-		return nil, false, httperror.Wrap(http.StatusBadRequest, httperror.StatusMessage(http.StatusBadRequest), err)
+		status := http.StatusBadRequest
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			status = http.StatusRequestTimeout
+		}
+		return nil, false, httperror.Wrap(status, httperror.StatusMessage(status), err)
 	}
 	r.Body = newReplay(data)
 	form, ok := parseForm(string(data))

@@ -5,8 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -125,6 +127,17 @@ func TestPeekFormOfABodyThatBreaksOff(t *testing.T) {
 	}
 	if b, err := io.ReadAll(q.HTTP.Body); err == nil {
 		t.Errorf("the upstream would get %q as if it were complete", b)
+	}
+}
+
+func TestPeekFormOfABodyThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	q := formRequest(urlencoded, "a=1")
+	q.HTTP.Body = io.NopCloser(iotest.ErrReader(os.ErrDeadlineExceeded))
+	_, _, err := q.PeekForm()
+	var e *httperror.Error
+	if !errors.As(err, &e) || e.Status != http.StatusRequestTimeout {
+		t.Errorf("got %v, want an error of status 408", err)
 	}
 }
 

@@ -35,9 +35,6 @@ type Definition struct {
 	Protocols []string
 	// NoConsumer forbids the consumer scope.
 	NoConsumer bool
-	// ReadsResponseHeaders tells that handlers look at the upstream's response
-	// headers after next.
-	ReadsResponseHeaders bool
 	// Prepare fills values that are generated when an entity is stored (and
 	// may be nil): it is called with the normalised config of a create.
 	Prepare func(config map[string]any)

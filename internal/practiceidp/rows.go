@@ -1,7 +1,9 @@
 package practiceidp
 
 import (
+	"encoding/base64"
 	"net/url"
+	"strings"
 	"sync/atomic"
 )
 
@@ -48,6 +50,10 @@ func protocolRows() []*row {
 		{name: "access-token-with-newline", about: "the access token holds CR and LF", accessToken: func(token string) string {
 			return token + "\r\nX-Evil: 1"
 		}},
+		{name: "access-token-opaque", about: "the access token is no JWT (to be accepted)", accessToken: func(string) string {
+			return "opaque-access-token"
+		}},
+		{name: "access-token-duplicate-member", about: "the access token names a claim twice (to be accepted)", accessToken: duplicateMember},
 		{name: "refresh-no-rotation", about: "a refresh brings no new refresh token, the old one stays good (to be accepted)", keepRefreshToken: true},
 
 		{name: "userinfo-invalid-sub", about: "sub has invalid behind it", userInfo: func(claims map[string]any) {
@@ -126,4 +132,16 @@ func oddKeys(_ *Keys, set []map[string]any) []map[string]any {
 		{"kty": "RSA", "kid": "encryption only", "n": "AQAB", "e": "AQAB", "key_ops": []string{"encrypt"}},
 	}
 	return append(odd, set...)
+}
+
+// duplicateMember names a claim of an access token twice. Its signature does not
+// fit any more; nobody verifies it.
+func duplicateMember(token string) string {
+	parts := strings.Split(token, ".")
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return token
+	}
+	parts[1] = base64.RawURLEncoding.EncodeToString([]byte(string(payload[:len(payload)-1]) + `,"x":1,"x":2}`))
+	return strings.Join(parts, ".")
 }

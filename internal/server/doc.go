@@ -2,7 +2,10 @@
 // a TLS listener asks for it, HTTP/2, counts connections and requests, and
 // stops gracefully. For the proxy it also makes of each request what the
 // gateway works on: request id, canonical request, recovery from panics, and
-// the one access record. What a request means it does not know.
+// the one access record, which a log of its own writes in batches. What a
+// request means it does not know.
+// Every request goes through a guard, so that a user agent that stalls holds
+// nobody up.
 //
 //	Listen   binds every address, or none
 //	Run      serves until its context ends, then: no new connections, silent

@@ -75,7 +75,8 @@ type running struct {
 func start(t *testing.T, handler func(w http.ResponseWriter, q *plugin.Request), change ...func(*ProxyOptions)) *running {
 	t.Helper()
 	log := new(logBuffer)
-	o := ProxyOptions{Handler: handler, Access: log.logger()}
+	access := newAccessLog(t, AccessOptions{Writer: log})
+	o := ProxyOptions{Handler: handler, Access: access}
 	o.Common = Common{Name: "proxy", Listen: []Listen{{Addr: "127.0.0.1:0"}}, Logger: log.logger(), Grace: 2 * time.Second}
 	for _, f := range change {
 		f(&o)
@@ -84,10 +85,21 @@ func start(t *testing.T, handler func(w http.ResponseWriter, q *plugin.Request),
 	if err != nil {
 		t.Fatal(err)
 	}
-	return run(t, s, log)
+	return run(t, s, log, access)
 }
 
-func run(t *testing.T, s *Server, log *logBuffer) *running {
+// newAccessLog returns a log that has not been run.
+func newAccessLog(t testing.TB, o AccessOptions) *AccessLog {
+	t.Helper()
+	l, err := NewAccessLog(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// run runs s, and access logs until it has stopped.
+func run(t *testing.T, s *Server, log *logBuffer, access ...*AccessLog) *running {
 	t.Helper()
 	if err := s.Listen(t.Context()); err != nil {
 		t.Fatal(err)
@@ -95,7 +107,15 @@ func run(t *testing.T, s *Server, log *logBuffer) *running {
 	ctx, cancel := context.WithCancel(context.Background()) // ended by the cleanup, which waits
 	r := &running{Server: s, addr: s.Addrs()[0].String(), log: log, stop: cancel, done: make(chan error, 1)}
 	go func() {
-		r.done <- s.Run(ctx)
+		writing, flush := context.WithCancel(context.Background())
+		var writers sync.WaitGroup
+		for _, l := range access {
+			writers.Go(func() { _ = l.Run(writing) })
+		}
+		err := s.Run(ctx)
+		flush()
+		writers.Wait()
+		r.done <- err
 		close(r.done) // so that a second wait returns at once
 	}()
 	t.Cleanup(func() { r.wait(t) })
@@ -149,6 +169,9 @@ func certificate(t *testing.T, names ...string) (certFile, keyFile string, pool 
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), BasicConstraintsValid: true, IsCA: true,
+	}
+	if ip := net.ParseIP(names[0]); ip != nil {
+		template.DNSNames, template.IPAddresses = nil, []net.IP{ip}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

@@ -27,6 +27,9 @@ type Common struct {
 	// ReadHeaderTimeout bounds a request head and the TLS handshake (0 means
 	// 30 s), IdleTimeout the wait for the next request (0 means 75 s).
 	ReadHeaderTimeout, IdleTimeout time.Duration
+	// ClientTimeout is how long a user agent may take over one piece of a body,
+	// sending or receiving; 0 means 60 s.
+	ClientTimeout time.Duration
 	// MaxHeaderBytes bounds a request head; 0 means 64 KiB.
 	MaxHeaderBytes int
 	// Logger gets what an operator must know; nil discards it.
@@ -51,6 +54,9 @@ func (c *Common) defaults() error {
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = 75 * time.Second
 	}
+	if c.ClientTimeout == 0 {
+		c.ClientTimeout = 60 * time.Second
+	}
 	if c.MaxHeaderBytes == 0 {
 		c.MaxHeaderBytes = 64 << 10
 	}
@@ -69,7 +75,10 @@ type ProxyOptions struct {
 	// sends a response head.
 	Handler func(w http.ResponseWriter, q *plugin.Request)
 	// Access gets one record for each request; nil writes none.
-	Access *slog.Logger
+	Access *AccessLog
+	// Observe is told of each request when it has ended, and how long it took;
+	// nil for nobody. It keeps nothing of q and never blocks.
+	Observe func(q *plugin.Request, took time.Duration)
 	// ServerToken is the Server header of answers made here; empty means
 	// "sallyport".
 	ServerToken string

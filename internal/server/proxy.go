@@ -41,9 +41,10 @@ type proxy struct {
 }
 
 // ServeHTTP implements http.Handler.
-func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *proxy) ServeHTTP(received http.ResponseWriter, r *http.Request) {
 	p.work.begin()
 	defer p.work.end()
+	w, r := newGuard(received, r, p.opts.ClientTimeout)
 	q := &plugin.Request{HTTP: r, Start: p.opts.Now()}
 	defer p.finish(w, q)
 	var err error
@@ -82,7 +83,7 @@ func (p *proxy) refuse(w http.ResponseWriter, q *plugin.Request, err error) {
 // finish ends every request: it turns a panic into a 500, or cuts the
 // connection where a head was sent already, and writes the access record. It
 // must be deferred, since it recovers.
-func (p *proxy) finish(w http.ResponseWriter, q *plugin.Request) {
+func (p *proxy) finish(w *guard, q *plugin.Request) {
 	cut := false
 	switch v := recover(); v {
 	case nil:
@@ -96,6 +97,7 @@ func (p *proxy) finish(w http.ResponseWriter, q *plugin.Request) {
 		}
 	}
 	p.record(q, cut)
+	w.finish(cut)
 	if cut {
 		panic(http.ErrAbortHandler)
 	}

@@ -41,7 +41,11 @@ func NewHTTP(o HTTPOptions) (*Server, error) {
 	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.work.begin()
 		defer s.work.end()
-		o.Handler.ServeHTTP(w, r)
+		g, r := newGuard(w, r, o.ClientTimeout)
+		completed := false
+		defer func() { g.finish(!completed) }()
+		o.Handler.ServeHTTP(g, r)
+		completed = true
 	})
 	s.handler = func(int) http.Handler { return counted }
 	return s, nil

@@ -150,7 +150,7 @@ func (k *KeyCookie) Expire(v Visit) []string {
 // lines gives b to the user agent, to be kept for maxAge unless that is zero.
 func (k *KeyCookie) lines(v *Visit, b *BrowserKey, maxAge time.Duration) (lines []string) {
 	if b.repeated {
-		lines = k.cookie.expireVariants(k.cookie.Name, v.Host, v.Secure)
+		lines = k.cookie.expireVariants(k.cookie.Name, v)
 	}
 	line := k.cookie.Name + "=" + k.signer.sign(&b.head, v) + k.cookie.attributes(v.Secure)
 	if maxAge > 0 {

@@ -20,7 +20,7 @@ func (m *Manager) assemble(v *Visit, h verified, rest string) (opened, error) {
 		b.WriteString(chunk.text[0])
 	}
 	sealed, err := encoding.DecodeString(b.String())
-	if err != nil {
+	if err != nil || brokenLine(b.String()) {
 		return opened{}, none(ReasonSealed)
 	}
 	o := opened{head: h.head, repeated: h.repeated, key: m.storageKey(&h.head.id), stored: uint64(h.head.version)}

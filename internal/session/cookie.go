@@ -3,7 +3,6 @@ package session
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 )
@@ -26,8 +25,6 @@ const (
 	// maxCookieName leaves room for a value beside the name.
 	maxCookieName = 256
 	epoch         = "; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0"
-	// maxVariantDomains bounds the answer that clears a tossed cookie.
-	maxVariantDomains = 6
 )
 
 // Cookie is a cookie's name and attributes.
@@ -146,38 +143,6 @@ func (c Cookie) scope(domain, path string, https bool) string {
 // expire removes the cookie called name, which was set with c's attributes.
 func (c Cookie) expire(name string, https bool) string {
 	return name + "=" + c.attributes(https) + epoch
-}
-
-// expireVariants removes every other cookie called name that could have been
-// set for this host, by us under older settings or by a sibling: with any
-// domain that the host belongs to, at our path or at the root. The cookie of
-// c's own domain and path is spared.
-func (c Cookie) expireVariants(name, host string, https bool) []string {
-	if strings.HasPrefix(strings.ToLower(name), prefixHost) {
-		return nil // has one scope only
-	}
-	domains := []string{"", c.domain()}
-	if _, err := netip.ParseAddr(host); err != nil {
-		for parent := strings.ToLower(host); strings.Contains(parent, ".") && len(domains) < maxVariantDomains; {
-			if !strings.ContainsFunc(parent, notDomainChar) {
-				domains = append(domains, parent)
-			}
-			_, parent, _ = strings.Cut(parent, ".")
-		}
-	}
-	var lines []string
-	for i, d := range domains {
-		if slices.Contains(domains[:i], d) {
-			continue
-		}
-		for j, p := range []string{c.path(), "/"} {
-			own := d == c.domain() && p == c.path()
-			if !own && (j == 0 || p != c.path()) {
-				lines = append(lines, name+"="+c.scope(d, p, https)+epoch)
-			}
-		}
-	}
-	return lines
 }
 
 func notTokenChar(r rune) bool {

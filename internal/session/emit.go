@@ -6,7 +6,7 @@ package session
 func (m *Manager) emit(v *Visit, o *opened) ([]string, error) {
 	var lines []string
 	if o.repeated {
-		lines = m.cookie.expireVariants(m.cookie.Name, v.Host, v.Secure)
+		lines = m.cookie.expireVariants(m.cookie.Name, v)
 	}
 	attributes := m.plain
 	if v.Secure {
@@ -45,7 +45,7 @@ func (m *Manager) Expire(v Visit) []string {
 
 // expireAll is Expire for every variant that could have been set.
 func (m *Manager) expireAll(v *Visit) []string {
-	lines := m.cookie.expireVariants(m.cookie.Name, v.Host, v.Secure)
+	lines := m.cookie.expireVariants(m.cookie.Name, v)
 	if m.inCookie() {
 		lines = append(lines, m.expireChunkVariants(v)...)
 	}
@@ -56,7 +56,7 @@ func (m *Manager) expireAll(v *Visit) []string {
 func (m *Manager) expireChunkVariants(v *Visit) (lines []string) {
 	for _, name := range m.names[1:] {
 		if found := cookieValues(v.Cookie, name); found.n > 1 {
-			lines = append(lines, m.cookie.expireVariants(name, v.Host, v.Secure)...)
+			lines = append(lines, m.cookie.expireVariants(name, v)...)
 		}
 	}
 	return lines

@@ -15,22 +15,31 @@ import (
 func (m *Manager) End(ctx context.Context, v Visit) ([]string, error) {
 	now := m.now().Unix()
 	var left *opened
-	var heads []head
+	var living []head
+	dead := 0
 	for _, text := range m.valuesOf(&v) {
 		h, ok := m.verify(text, &v)
 		if !ok {
 			continue
 		}
-		heads = append(heads, h)
+		if _, is := m.expired(&h, now); is {
+			dead++
+		} else {
+			living = append(living, h)
+		}
 		o, err := m.fetch(ctx, &v, verified{head: h}, text[headText:], now)
 		if err == nil {
-			left, err = m.leave(ctx, &o, now)
+			var rest *opened
+			if rest, err = m.leave(ctx, &o, now); rest != nil {
+				left = rest
+			}
 		}
 		if err != nil && !errors.Is(err, ErrNone) {
 			return nil, err
 		}
 	}
-	if left != nil && oneSession(heads) {
+	if left != nil && oneSession(living) {
+		left.repeated = dead+len(living) > 1
 		return m.emit(&v, left)
 	}
 	return m.expireAll(&v), nil

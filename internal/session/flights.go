@@ -30,8 +30,8 @@ type flight struct {
 }
 
 // do returns the result of work for key, which runs once however many ask at
-// the same time, and counts for kept longer when it succeeds. The work has a
-// context of its own, which ends after limit and not with ctx: a user agent
+// the same time, and counts for kept longer when it succeeds or is Unfinished:
+// in both cases new tokens are there. The work has a context of its own, which ends after limit and not with ctx: a user agent
 // that leaves must not take the others' result along.
 func (f *Flights) do(ctx context.Context, key string, limit, kept time.Duration,
 	work func(context.Context) (opened, error),
@@ -65,7 +65,7 @@ func (f *Flights) run(ctx context.Context, key string, one *flight, limit, kept 
 		if p := recover(); p != nil {
 			one.err = fmt.Errorf("session: panic in a shared flight: %v", p)
 		}
-		if one.err != nil || kept <= 0 {
+		if one.err != nil && !unfinished(one.err) || kept <= 0 {
 			f.forget(key)
 		} else {
 			time.AfterFunc(kept, func() { f.forget(key) })

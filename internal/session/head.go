@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,8 @@ const (
 	flagBindUserAgent = 1 << 2
 	flagCookieStorage = 1 << 3
 	chunkShift        = 4
+
+	bindings = flagBindIP | flagBindScheme | flagBindUserAgent
 )
 
 const (
@@ -44,6 +47,10 @@ const (
 )
 
 var encoding = base64.RawURLEncoding.Strict()
+
+// brokenLine reports whether text has a line break. Those package base64 skips,
+// strict or not, so that a text of the right length gives too few bytes.
+func brokenLine(text string) bool { return strings.ContainsAny(text, "\r\n") }
 
 // head is the authenticated part of a cookie.
 type head struct {

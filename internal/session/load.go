@@ -11,13 +11,13 @@ import (
 // matches ErrNone, or matches ErrUnavailable: then nothing is known, and
 // neither may a login start nor a cookie be cleared.
 func (m *Manager) Load(ctx context.Context, v Visit) (*Session, error) {
-	h, text, err := m.cookieHead(&v)
+	now := m.now().Unix()
+	h, text, err := m.cookieHead(&v, now)
 	if err != nil {
 		return nil, err
 	}
-	now := m.now().Unix()
-	if reason, is := m.expired(&h.head, now); is {
-		return nil, none(reason)
+	if h.dead != "" {
+		return nil, none(h.dead)
 	}
 	o, err := m.fetch(ctx, &v, h, text, now)
 	if err != nil {
@@ -48,15 +48,19 @@ func (m *Manager) session(o opened) (*Session, error) {
 	return &Session{opened: o, audience: m.audience, entry: e}, nil
 }
 
-// verified is a head that verifies, and whether several variants came.
+// verified is a head that verifies, and whether others came beside it.
 type verified struct {
 	head     head
 	repeated bool
+	// dead is why the head opens nothing all the same, if it does not.
+	dead Reason
 }
 
 // cookieHead finds the one cookie of a request that verifies, and the text
-// that follows its head.
-func (m *Manager) cookieHead(v *Visit) (verified, string, error) {
+// that follows its head. Dead ones do not count beside a living one, or a
+// cookie in a corner that nobody can clear would keep a user out for ever. Of
+// dead ones alone it finds the newest.
+func (m *Manager) cookieHead(v *Visit, now int64) (verified, string, error) {
 	found := cookieValues(v.Cookie, m.cookie.Name)
 	if found.n == 0 {
 		return verified{}, "", none(ReasonNoCookie)
@@ -68,21 +72,36 @@ func (m *Manager) cookieHead(v *Visit) (verified, string, error) {
 		if !ok {
 			continue
 		}
-		known := one.head.purpose != 0
-		if known && one.head.id != h.id {
+		known, dead := one.head.purpose != 0, m.dead(&h, now)
+		if known && one.dead == "" && dead == "" && one.head.id != h.id {
 			// Somebody else's genuine cookie was planted beside the user's: no
 			// telling which is whose.
 			return verified{}, "", &NoSession{Reason: ReasonAmbiguous, Cookies: m.expireAll(v)}
 		}
-		if !known || newer(&h, &one.head) {
-			one.head, rest = h, text[headText:]
-		}
 		one.repeated = known
+		better := newer(&h, &one.head)
+		if (dead == "") != (one.dead == "") {
+			better = dead == ""
+		}
+		if !known || better {
+			one.head, one.dead, rest = h, dead, text[headText:]
+		}
 	}
 	if one.head.purpose == 0 {
 		return verified{}, "", none(ReasonForged)
 	}
 	return one, rest, nil
+}
+
+// dead says why a head that verifies opens nothing, or nothing. One that is
+// bound to less than this manager demands would make a stolen cookie work where
+// it must not.
+func (m *Manager) dead(h *head, now int64) Reason {
+	if h.flags&m.bind != m.bind {
+		return ReasonUnbound
+	}
+	reason, _ := m.expired(h, now)
+	return reason
 }
 
 // verify checks the head of a cookie's value, and that its form is that of

@@ -40,7 +40,7 @@ type Options struct {
 	// session at exactly the limit is still valid.
 	Idling, Rolling, Absolute time.Duration
 	// BindIP, BindScheme and BindUserAgent tie new sessions to what the
-	// request says of itself.
+	// request says of itself. One that is not tied so does not count.
 	BindIP, BindScheme, BindUserAgent bool
 	// EnforceSameSubject drops other audiences' entries of another subject at
 	// login.

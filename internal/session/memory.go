@@ -16,7 +16,9 @@ type MemoryOptions struct {
 	// new login and forgets nobody.
 	MaxRecords int
 	// MaxMarks bounds the single-use marks that live at the same time; default
-	// 100,000.
+	// 1,000,000. Every callback that carries a state of ours leaves one for as
+	// long as a login may take, so a full store means no login. A mark takes
+	// about 150 bytes: 150 MB at the default, when full.
 	MaxMarks int
 	// Now is the clock unless set.
 	Now func() time.Time
@@ -55,7 +57,7 @@ func NewMemory(opts MemoryOptions) *Memory {
 		opts.MaxRecords = 1_000_000
 	}
 	if opts.MaxMarks <= 0 {
-		opts.MaxMarks = 100_000
+		opts.MaxMarks = 1_000_000
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now

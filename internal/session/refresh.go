@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -17,17 +18,48 @@ const (
 	// lastWait.
 	firstWait = 25 * time.Millisecond
 	lastWait  = 400 * time.Millisecond
+	// keepLimit bounds the writing of what the provider answered, which has
+	// spent the old refresh token. A store that cannot be asked is asked again
+	// up to keepTries times, after firstKeep, doubled each time.
+	keepLimit = 5 * time.Second
+	keepTries = 5
+	firstKeep = 100 * time.Millisecond
 )
 
 // Redeem asks the provider for new tokens for current, and returns current's
 // entry with them. Its context is not the request's, since others may wait for
 // the same answer.
+//
+// A provider that rotates refresh tokens has spent the old one when it has
+// answered: the new one must not get lost. So what Redeem returns is written
+// within a time limit of its own, with a few attempts. And where Redeem fails
+// after the answer, it returns an *Unfinished together with current's entry
+// holding the new refresh token, and whatever else of the answer may be used:
+// that entry is written, and the error goes to all that wait. Beside any other
+// error the entry is ignored.
 type Redeem func(ctx context.Context, current *Session) (Entry, error)
+
+// Unfinished is the error of a Redeem that failed with new tokens in hand.
+type Unfinished struct{ Err error }
+
+// Error implements error.
+func (u *Unfinished) Error() string { return u.Err.Error() }
+
+// Unwrap is why it failed.
+func (u *Unfinished) Unwrap() error { return u.Err }
+
+func unfinished(err error) bool {
+	var u *Unfinished
+	return errors.As(err, &u)
+}
 
 // Refresh has redeem called once for a session, however many requests and
 // processes ask at the same time; everybody gets the result. It is not called
-// at all when the stored tokens are no longer those of s. Its error is
-// returned as it is, to all that wait.
+// at all when the stored access token is no longer that of s. Its error is
+// returned as it is, to all that wait; where it is an *Unfinished, so are the
+// session as it was written and, as ever, the Set-Cookie lines that the answer
+// must carry: in cookie storage they alone hold the new refresh token. (If the
+// writing fails as well, there are neither, and the error says so too.)
 //
 // In one process the requests share a flight. Between processes a lease on the
 // session's family decides, whose fence is written down before redeem is
@@ -38,7 +70,8 @@ func (m *Manager) Refresh(ctx context.Context, v Visit, s *Session, redeem Redee
 	var kept time.Duration
 	if m.inCookie() {
 		kept = flightKept
-		key += " " + strconv.FormatUint(s.stored, 10)
+		// A renewal begins to count anew, under another id.
+		key += " " + s.key + " " + strconv.FormatUint(s.stored, 10)
 	}
 	o, err := m.flights.do(ctx, key, m.refreshLimit, kept, func(ctx context.Context) (opened, error) {
 		if m.inCookie() {
@@ -46,10 +79,11 @@ func (m *Manager) Refresh(ctx context.Context, v Visit, s *Session, redeem Redee
 		}
 		return m.refreshStored(ctx, s, redeem)
 	})
-	if err != nil {
+	if err != nil && (!unfinished(err) || o.record == nil) {
 		return nil, nil, err
 	}
-	return m.deliver(&v, s, o)
+	n, lines, failed := m.deliver(&v, s, o)
+	return n, lines, both(err, failed)
 }
 
 func (m *Manager) refreshStored(ctx context.Context, s *Session, redeem Redeem) (opened, error) {
@@ -65,7 +99,7 @@ func (m *Manager) refreshStored(ctx context.Context, s *Session, redeem Redeem) 
 		_ = m.store.Release(ctx, *lease) // otherwise its ttl does
 	}()
 	// Between the last look and the lease somebody may have finished.
-	if o, err = m.follow(ctx, s.head, m.now().Unix()); err != nil || m.differs(s, &o) {
+	if o, err = m.follow(ctx, s.head, m.now().Unix()); err != nil || m.refreshed(s, &o) {
 		return o, err
 	}
 	started := *lease
@@ -80,7 +114,7 @@ func (m *Manager) refreshStored(ctx context.Context, s *Session, redeem Redeem) 
 		return opened{}, err
 	}
 	n, err := m.redeem(ctx, o, started.Fence, redeem)
-	if err == nil || errors.Is(err, ErrNone) || errors.Is(err, ErrUnavailable) {
+	if err == nil || unfinished(err) || errors.Is(err, ErrNone) || errors.Is(err, ErrUnavailable) {
 		return n, err
 	}
 	// Refused perhaps because somebody else was served: then theirs counts.
@@ -111,7 +145,7 @@ func (m *Manager) turn(ctx context.Context, s *Session) (*Lease, opened, error) 
 			return nil, opened{}, unavailable("lease", errors.Join(ErrHeld, context.Cause(ctx)))
 		}
 		o, err := m.follow(ctx, s.head, m.now().Unix())
-		if err != nil || m.differs(s, &o) {
+		if err != nil || m.refreshed(s, &o) {
 			return nil, o, err
 		}
 	}
@@ -126,22 +160,33 @@ func (m *Manager) differs(s *Session, o *opened) bool {
 	return !n.entry.AccessToken.Equal(s.entry.AccessToken) || !n.entry.RefreshToken.Equal(s.entry.RefreshToken)
 }
 
+// refreshed reports whether o's tokens are the result of a whole refresh of s.
+// One that stayed unfinished leaves a new refresh token alone, and it is for
+// the next one to use it.
+func (m *Manager) refreshed(s *Session, o *opened) bool {
+	n, err := m.session(*o)
+	if err != nil {
+		return true // let the caller find out
+	}
+	return !n.entry.AccessToken.Equal(s.entry.AccessToken) || !n.entry.Expiry.Equal(s.entry.Expiry)
+}
+
 // redeem asks the provider and writes what it answered.
 func (m *Manager) redeem(ctx context.Context, o opened, fence uint64, redeem Redeem) (opened, error) {
 	current, err := m.session(o)
 	if err != nil {
 		return opened{}, err
 	}
-	e, err := redeem(ctx, current)
-	if err != nil {
-		return opened{}, err
+	e, asked := redeem(ctx, current)
+	if asked != nil && !unfinished(asked) {
+		return opened{}, asked
 	}
 	if e.Realm != current.entry.Realm || e.Subject != current.entry.Subject {
-		return opened{}, errors.New("session: refresh: another realm or subject")
+		return opened{}, both(asked, errors.New("session: refresh: another realm or subject"))
 	}
 	e.created = current.entry.created
 	body := e.encode()
-	return m.apply(ctx, o, func(r *record) (*record, error) {
+	n, err := m.persist(ctx, o, func(r *record) (*record, error) {
 		if r.fence != fence {
 			return nil, errKeep // a later holder has begun: its tokens count
 		}
@@ -152,6 +197,38 @@ func (m *Manager) redeem(ctx context.Context, o opened, fence uint64, redeem Red
 		c.refreshStarted = 0
 		return c, nil
 	})
+	return n, both(asked, err)
+}
+
+// both is errors.Join that leaves a single error as it is.
+func both(one, other error) error {
+	if one == nil || other == nil {
+		return cmp.Or(one, other)
+	}
+	return errors.Join(one, other)
+}
+
+// persist is apply for what cannot be had again: it does not end with ctx, and
+// outlives a short failure of the store. An attempt that failed may have been
+// carried out all the same: then the next one changes the record once more.
+func (m *Manager) persist(ctx context.Context, o opened, change func(*record) (*record, error)) (opened, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepLimit)
+	defer cancel()
+	wait := firstKeep
+	for try := 0; ; try++ {
+		n, err := m.apply(ctx, o, change)
+		if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrTooLarge) || try == keepTries {
+			return n, err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return n, err
+		}
+		wait *= 2
+	}
 }
 
 // renewing keeps a lease until the returned function is called, which waits

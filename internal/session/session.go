@@ -16,6 +16,7 @@ const (
 	ReasonNoCookie  Reason = "no cookie"
 	ReasonForged    Reason = "cookie does not verify"
 	ReasonAmbiguous Reason = "several cookies verify"
+	ReasonUnbound   Reason = "not bound to the request as demanded"
 	ReasonIdle      Reason = "idling timeout"
 	ReasonRolling   Reason = "rolling timeout"
 	ReasonAbsolute  Reason = "absolute timeout"
@@ -57,7 +58,8 @@ type opened struct {
 	record *record
 	// resend: the user agent does not hold this session's cookie yet.
 	resend bool
-	// repeated: it sent this session's cookie in several variants.
+	// repeated: it sent this session's cookie in several variants, or a dead
+	// one beside it.
 	repeated bool
 }
 

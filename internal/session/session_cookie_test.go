@@ -247,35 +247,3 @@ func TestUnknownCookieVersionIsNoSession(t *testing.T) {
 	a.set("session", "Ag"+a.value("session")[2:])
 	refused(t, b.Manager, a.visit(), session.ReasonForged)
 }
-
-func TestSessionsAreBoundToTheRequest(t *testing.T) {
-	t.Parallel()
-	for name, change := range map[string]struct {
-		opts  func(*session.Options)
-		visit func(*session.Visit)
-	}{
-		"ip":         {func(o *session.Options) { o.BindIP = true }, func(v *session.Visit) { v.IP = "192.0.2.2" }},
-		"scheme":     {func(o *session.Options) { o.BindScheme = true }, func(v *session.Visit) { v.Scheme = "https" }},
-		"user agent": {func(o *session.Options) { o.BindUserAgent = true }, func(v *session.Visit) { v.UserAgent = "test/2" }},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, "store", change.opts)
-			a := newAgent(t)
-			login(t, b.Manager, a, entry())
-			load(t, b.Manager, a)
-			moved := a.visit()
-			change.visit(&moved)
-			refused(t, b.Manager, moved, session.ReasonForged)
-
-			free := newAgent(t)
-			unbound := b.with(t, func(o *session.Options) { o.BindIP, o.BindScheme, o.BindUserAgent = false, false, false })
-			login(t, unbound, free, entry())
-			moved = free.visit()
-			change.visit(&moved)
-			if _, err := b.Load(t.Context(), moved); err != nil {
-				t.Errorf("a cookie from before the binding was configured keeps its own: %v", err)
-			}
-		})
-	}
-}

@@ -7,12 +7,21 @@ import (
 
 // shelf is a map whose items expire and whose size is bounded. What has
 // expired is never seen, and is swept out often enough that the map holds at
-// most about twice what lives. It is not safe for concurrent use.
+// most about twice what lives. A full one is swept at most once a second, and
+// only when something in it has expired, so that a flood which is refused costs
+// next to nothing. It is not safe for concurrent use.
 type shelf[V any] struct {
 	items  map[string]item[V]
 	limit  int
 	writes int // since the last sweep
+	// swept is when a full shelf was last swept. Before first nothing expires.
+	swept, first time.Time
 }
+
+// sweepAgain is how long a full shelf is left alone after a sweep.
+const sweepAgain = time.Second
+
+var errFull = fmt.Errorf("%w: full", ErrUnavailable)
 
 type item[V any] struct {
 	value   V
@@ -34,23 +43,35 @@ func (s *shelf[V]) get(key string, now time.Time) (V, bool) {
 
 // put stores value, or fails when the shelf is full of living items.
 func (s *shelf[V]) put(key string, value V, ttl time.Duration, now time.Time) error {
-	s.writes++
 	_, known := s.items[key]
-	if s.writes > len(s.items)/2+64 || !known && len(s.items) >= s.limit {
+	if !known && len(s.items) >= s.limit {
+		if now.Before(s.first) || now.Sub(s.swept) < sweepAgain {
+			return errFull
+		}
+		s.swept = now
+		s.sweep(now)
+		if len(s.items) >= s.limit {
+			return errFull
+		}
+	} else if s.writes++; s.writes > len(s.items)/2+64 {
 		s.sweep(now)
 	}
-	if !known && len(s.items) >= s.limit {
-		return fmt.Errorf("%w: full", ErrUnavailable)
+	expires := now.Add(ttl)
+	if len(s.items) == 0 || expires.Before(s.first) {
+		s.first = expires
 	}
-	s.items[key] = item[V]{value, now.Add(ttl)}
+	s.items[key] = item[V]{value, expires}
 	return nil
 }
 
 func (s *shelf[V]) sweep(now time.Time) {
-	s.writes = 0
+	s.writes, s.first = 0, time.Time{}
 	for key, i := range s.items {
-		if !now.Before(i.expires) {
+		switch {
+		case !now.Before(i.expires):
 			delete(s.items, key)
+		case s.first.IsZero() || i.expires.Before(s.first):
+			s.first = i.expires
 		}
 	}
 }

@@ -53,12 +53,12 @@ func (s *signer) sign(h *head, v *Visit) string {
 // verify reads text, which must be a head of this purpose signed under one of
 // the secrets and bound to what v says.
 func (s *signer) verify(text string, v *Visit) (h head, ok bool) {
-	if len(text) != s.textSize() {
+	if len(text) != s.textSize() || brokenLine(text) {
 		return head{}, false
 	}
 	var raw [(headFixed + extraSize + macSize)]byte
 	n, err := encoding.Decode(raw[:], []byte(text))
-	if err != nil {
+	if err != nil || n != headSize(s.purpose)+macSize {
 		return head{}, false
 	}
 	body, mac := raw[:n-macSize], raw[n-macSize:n]
@@ -86,7 +86,7 @@ func (k macKey) sum(b, encoded []byte, flags byte, v *Visit) []byte {
 	defer k.pool.Put(m)
 	m.Reset()
 	m.Write(encoded)
-	if flags&(flagBindIP|flagBindScheme|flagBindUserAgent) != 0 {
+	if flags&bindings != 0 {
 		m.Write(appendBinding(nil, flags, v))
 	}
 	return m.Sum(b)

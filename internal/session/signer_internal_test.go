@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"testing/quick"
 
@@ -166,7 +167,10 @@ func TestOffsetsAreClamped(t *testing.T) {
 func FuzzSessionCookie(f *testing.F) {
 	s := testSigner(f, purposeSession, "session")
 	good := s.sign(&head{purpose: purposeSession, created: 1_800_000_000}, &Visit{})
-	for _, seed := range []string{"", good, good[1:], good + "A", "AQEAAA", string(make([]byte, headText))} {
+	for _, seed := range []string{
+		"", good, good[1:], good + "A", "AQEAAA", string(make([]byte, headText)),
+		strings.Repeat("\n", headText), "A" + strings.Repeat("\r", headText-2) + "A", good[:headText-4] + "\r\n\r\n",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -174,6 +178,29 @@ func FuzzSessionCookie(f *testing.F) {
 			t.Errorf("a forged cookie verifies: %q", text)
 		}
 	})
+}
+
+// Base64 skips line breaks: a text of the right length must not give fewer
+// bytes than are sliced.
+func TestLineBreaksInACookieDoNotVerify(t *testing.T) {
+	t.Parallel()
+	v := &Visit{}
+	for _, purpose := range []byte{purposeSession, purposeRemember, purposeBrowserKey} {
+		s := testSigner(t, purpose, "session")
+		good := s.sign(&head{purpose: purpose}, v)
+		if _, ok := s.verify(good, v); !ok {
+			t.Fatal("control: does not verify")
+		}
+		for _, char := range []string{"\n", "\r"} {
+			for n := range len(good) + 1 {
+				for _, text := range []string{good[:len(good)-n] + strings.Repeat(char, n), good + strings.Repeat(char, n), strings.Repeat(char, n) + good[n:]} {
+					if _, ok := s.verify(text, v); ok && n > 0 {
+						t.Errorf("%q verifies", text)
+					}
+				}
+			}
+		}
+	}
 }
 
 // A random walk around a good cookie: no neighbour verifies.

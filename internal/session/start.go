@@ -10,8 +10,10 @@ import (
 // Start begins a session for e: at login, at a change of identity, at a change
 // of level. The id is new, and the record of the session that the request came
 // with is deleted, so that nobody who planted or copied the old cookie has the
-// new session. What that session held for other audiences is taken along. On
-// an error nothing has changed for the user agent.
+// new session. What that session held for other audiences is taken along, and
+// with it what it was bound to; nothing is taken from one that has timed out or
+// is bound to less than this manager demands. On an error nothing has changed
+// for the user agent.
 func (m *Manager) Start(ctx context.Context, v Visit, e Entry) (*Session, []string, error) {
 	if !slices.Contains(m.realms, e.Realm) {
 		return nil, nil, errors.New("session: start: not a realm of this manager")
@@ -22,8 +24,12 @@ func (m *Manager) Start(ctx context.Context, v Visit, e Entry) (*Session, []stri
 	if err != nil {
 		return nil, nil, err
 	}
+	bound := m.bind
+	if old.opened != nil && !old.dead {
+		bound |= old.head.flags & bindings
+	}
 	o := opened{
-		head:   head{purpose: purposeSession, flags: m.bind, created: now},
+		head:   head{purpose: purposeSession, flags: bound, created: now},
 		stored: 1, repeated: old.repeated,
 	}
 	fresh := &record{}
@@ -33,7 +39,7 @@ func (m *Manager) Start(ctx context.Context, v Visit, e Entry) (*Session, []stri
 	o.key = m.storageKey(&o.head.id)
 	body := e.encode()
 	build := func(from *opened) *record {
-		if old.expired {
+		if old.dead {
 			from = nil
 		}
 		return m.carry(fresh, from, e.Subject).with(m.audience, body)
@@ -56,18 +62,17 @@ func (m *Manager) Start(ctx context.Context, v Visit, e Entry) (*Session, []stri
 // realm; opened is nil when there is none.
 type prior struct {
 	*opened
-	// expired: its record is to be deleted, and nothing to be taken from it.
-	expired  bool
+	// dead: its record is to be deleted, and nothing to be taken from it.
+	dead     bool
 	repeated bool
 }
 
 func (m *Manager) prior(ctx context.Context, v *Visit, now int64) (prior, error) {
-	h, rest, err := m.cookieHead(v)
+	h, rest, err := m.cookieHead(v, now)
 	if err != nil {
 		var n *NoSession
 		return prior{repeated: errors.As(err, &n) && n.Reason == ReasonAmbiguous}, nil
 	}
-	_, expired := m.expired(&h.head, now)
 	found, err := m.fetch(ctx, v, h, rest, now)
 	switch {
 	case errors.Is(err, ErrNone):
@@ -75,7 +80,7 @@ func (m *Manager) prior(ctx context.Context, v *Visit, now int64) (prior, error)
 	case err != nil:
 		return prior{}, err
 	}
-	return prior{opened: &found, expired: expired, repeated: h.repeated}, nil
+	return prior{opened: &found, dead: h.dead != "", repeated: h.repeated}, nil
 }
 
 // carry returns fresh with what old holds for other audiences.

@@ -10,6 +10,10 @@ type Visit struct {
 	// Host is the request's host without port, lower case; it decides which
 	// domains a cookie of ours could have been set for.
 	Host string
+	// Path is the request's path as received. It decides which paths a cookie
+	// that came could have been set for. It may be left out: then a duplicate
+	// is cleared at / and at the configured path alone.
+	Path string
 	// IP, Scheme and UserAgent are what a session may be bound to.
 	IP, Scheme, UserAgent string
 }

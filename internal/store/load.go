@@ -22,6 +22,10 @@ type Loaded struct {
 	// Dropped are the entities that were there before and are gone, by kind
 	// and id.
 	Dropped []Ref
+	// Reverted are the entities that were changed or deleted otherwise since
+	// the last document of that name was loaded, and are now what the document
+	// says.
+	Reverted []Ref
 }
 
 // Load replaces the whole configuration by that of a document and brings it
@@ -38,7 +42,9 @@ func (s *Store) Load(ctx context.Context, doc *Document) (Loaded, error) {
 	if err := s.commit(ctx, next); err != nil {
 		return Loaded{}, doc.refusal(err)
 	}
-	return Loaded{Dropped: dropped(old, next)}, nil
+	before := s.sources[doc.name]
+	s.sources[doc.name] = next
+	return Loaded{Dropped: dropped(old, next), Reverted: reverted(before, old, next)}, nil
 }
 
 // fill makes the tables of a document.
@@ -101,17 +107,41 @@ func sameBut(a, b Object, field string) bool {
 }
 
 func dropped(old, next *View) []Ref {
-	var gone []Ref
-	for _, k := range old.kinds {
-		t := old.tables[k.Name]
+	return old.refs(func(kind, id string, _ Object) bool {
+		_, kept := next.Get(kind, id)
+		return !kept
+	})
+}
+
+// reverted compares the running configuration, old, with the one that a
+// document brought before it and the one that it brings now.
+func reverted(before, old, next *View) []Ref {
+	if before == nil {
+		return nil
+	}
+	return next.refs(func(kind, id string, now Object) bool {
+		brought, known := before.Get(kind, id)
+		if !known {
+			return false
+		}
+		running, _ := old.Get(kind, id)
+		return !sameBut(running, brought, "updated_at") && !sameBut(running, now, "updated_at")
+	})
+}
+
+// refs lists the entities that which selects.
+func (v *View) refs(which func(kind, id string, value Object) bool) []Ref {
+	var list []Ref
+	for _, k := range v.kinds {
+		t := v.tables[k.Name]
 		for _, id := range t.ids {
-			if _, kept := next.Get(k.Name, id); !kept {
+			if which(k.Name, id, t.byID[id]) {
 				name, _ := t.byID[id][k.Lookup].(string)
-				gone = append(gone, Ref{Kind: k.Name, ID: id, Name: name})
+				list = append(list, Ref{Kind: k.Name, ID: id, Name: name})
 			}
 		}
 	}
-	return gone
+	return list
 }
 
 // refusal turns an error of commit into one about the document.

@@ -30,6 +30,32 @@ func TestLoadReplacesEverythingAndTellsWhatIsGone(t *testing.T) {
 	}
 }
 
+func TestLoadTellsWhichChangesItTookBack(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if l := loaded(t, b, nested); l.Reverted != nil {
+		t.Errorf("the first load took back %v", l.Reverted)
+	}
+	r, _ := b.View().Lookup(entity.Routes, "all")
+	route := r["id"].(string)
+	want := []Ref{{Kind: "routes", ID: route, Name: "all"}}
+	b.now = time.Unix(5000, 0)
+	b.must(t, patch(entity.Routes, route, Object{"hosts": []any{"mine.test"}}))
+	if diff := cmp.Diff(want, loaded(t, b, nested).Reverted); diff != "" {
+		t.Errorf("changed: %s", diff)
+	}
+	b.must(t, func(tx *Tx) (Object, error) { return nil, tx.Delete(entity.Routes, route) })
+	if l := loaded(t, b, nested); len(l.Reverted) != 2 || l.Reverted[0] != want[0] {
+		t.Errorf("deleted, with its plugin: %v", l.Reverted)
+	}
+	changed := strings.Replace(nested, "hosts: [service.test]", "hosts: [other.test]", 1)
+	for _, text := range []string{nested, changed, changed} {
+		if l := loaded(t, b, text); l.Reverted != nil {
+			t.Errorf("a change of the document, or none, took back %v", l.Reverted)
+		}
+	}
+}
+
 func TestLoadingTheSameAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -37,12 +37,15 @@ type Store struct {
 	// turn holds a token while nobody changes the configuration.
 	turn chan struct{}
 	view atomic.Pointer[View]
+	// sources are the configurations as documents brought them, the last one of
+	// each name. Whoever holds the turn may use it.
+	sources map[string]*View
 }
 
 // New returns an empty store. It refuses kinds that refer to a kind that comes
 // later, and two of one name.
 func New(opts Options) (*Store, error) {
-	s := &Store{accept: opts.Accept, now: opts.Now, newID: opts.NewID, turn: make(chan struct{}, 1)}
+	s := &Store{accept: opts.Accept, now: opts.Now, newID: opts.NewID, turn: make(chan struct{}, 1), sources: map[string]*View{}}
 	if s.now == nil {
 		s.now = time.Now
 	}

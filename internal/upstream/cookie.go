@@ -87,14 +87,23 @@ func (e *exchange) dropSetCookies(h http.Header) {
 // dropsSetCookie reports whether a Set-Cookie line sets a cookie of ours.
 func (e *exchange) dropsSetCookie(line string) bool {
 	pair, _, _ := strings.Cut(line, ";")
-	name, _, _ := strings.Cut(pair, "=")
-	name = strings.Trim(name, " \t")
+	name := cookieName(pair)
 	own := ownCookie(e.OwnCookies, name)
 	if own == nil {
 		return false
 	}
 	e.t.proxy.reportDrop(e, own, name)
 	return true
+}
+
+// cookieName is the name under which a user agent sends a cookie back: of one
+// without a name it sends the value alone, which may hold a name.
+func cookieName(pair string) string {
+	name, value, _ := strings.Cut(pair, "=")
+	if name = strings.Trim(name, " \t"); name == "" {
+		name, _, _ = strings.Cut(value, "=")
+	}
+	return strings.Trim(name, " \t")
 }
 
 func ownCookie(own []message.OwnCookie, name string) *message.OwnCookie {

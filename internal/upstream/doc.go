@@ -9,7 +9,7 @@
 // after it cuts the connection, so that a truncated answer never looks
 // complete.
 //
-// Two clients ask. The lean one has a goroutine for nothing but a long upload,
+// Two clients ask. The lean one has a goroutine for nothing but a request body,
 // writes the head into one buffer, and refuses an answer that two recipients
 // could read differently (RFC 9112); http.Transport does what is rare: upgrades,
 // trailers, bodies that wait for 100. What they are told and what their answers
@@ -19,7 +19,7 @@
 // the pools, serve.go the attempts, forwarded.go, cookie.go and body.go what the
 // upstream gets, response.go what comes back, failure.go what an error means.
 // Of the lean client: lean.go an exchange, wire.go one connection with its
-// timeouts, pool.go the idle ones, request_head.go and upload.go what is sent,
+// timeouts, pool.go the idle ones, request_head.go, small_body.go and upload.go what is sent,
 // response_head.go, response_body.go and lean_response.go what comes back. Of the
 // other: attempt.go one try, request.go its request, trailer.go, and tunnel.go
 // what follows a switch of protocols; transport.go dials for both.

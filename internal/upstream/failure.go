@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"os"
+	"syscall"
 
 	"sallyport/internal/httperror"
 )
@@ -26,31 +29,51 @@ type clientError struct{ err error }
 func (e *clientError) Error() string { return "user agent: " + e.err.Error() }
 func (e *clientError) Unwrap() error { return e.err }
 
-// errNonsense is the cause of a response that is none.
-var errNonsense = errors.New("invalid response")
+// errMalformed is the cause of a response that is none. It stands for whatever
+// http.Transport finds wrong with one, as its own text quotes the upstream.
+var errMalformed = errors.New("malformed response")
 
-// nonsense tells why a response head cannot be passed on.
+// nonsense tells why a response cannot be passed on; it quotes nothing of it.
 func nonsense(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", errNonsense, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w: %s", errMalformed, fmt.Sprintf(format, args...))
 }
 
 // failure turns the error of an attempt into what the gateway answers. cause is
-// with what the attempt was ended, nil when it ended by itself.
+// with what the attempt was ended, nil when it ended by itself. What ended the
+// attempt first counts: everything else may follow from it.
 func (e *exchange) failure(cause, err error) *httperror.Error {
-	if _, ok := errors.AsType[*clientError](err); ok || e.r.Context().Err() != nil {
+	if _, ok := errors.AsType[*clientError](err); ok {
 		return httperror.Wrap(StatusClientGone, "Client closed request", err)
 	}
-	if e.ctx.Err() != nil {
-		return httperror.From(context.Cause(e.ctx))
-	}
-	if bodyErr := e.source.failure(); bodyErr != nil {
+	// The server ends the request's context with any error of the connection,
+	// also a timeout of ours.
+	gone := e.r.Context().Err() != nil
+	if bodyErr := e.source.failure(); bodyErr != nil && (!gone || errors.Is(bodyErr, os.ErrDeadlineExceeded)) {
 		return bodyFailure(bodyErr)
 	}
-	if errors.Is(cause, errReadTimeout) || errors.Is(cause, errWriteTimeout) {
+	switch {
+	case errors.Is(cause, errReadTimeout), errors.Is(cause, errWriteTimeout):
 		return gatewayError(http.StatusGatewayTimeout, cause)
+	case errors.Is(cause, errLost):
+		return gatewayError(http.StatusBadGateway, cause)
+	case gone && errors.Is(context.Cause(e.ctx), context.Cause(e.r.Context())):
+		return httperror.Wrap(StatusClientGone, "Client closed request", context.Canceled)
+	case e.ctx.Err() != nil:
+		return httperror.From(context.Cause(e.ctx))
 	}
+	return upstreamFailure(err)
+}
+
+// upstreamFailure is what the upstream, or the way to it, is to blame for.
+func upstreamFailure(err error) *httperror.Error {
 	if _, ok := errors.AsType[*dialError](err); !ok {
-		return gatewayError(http.StatusBadGateway, err)
+		switch {
+		case errors.Is(err, errMalformed):
+			return gatewayError(http.StatusBadGateway, err)
+		case lost(err):
+			return gatewayError(http.StatusBadGateway, errLost)
+		}
+		return gatewayError(http.StatusBadGateway, errMalformed)
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return httperror.Wrap(http.StatusServiceUnavailable, "name resolution failed", err)
@@ -60,6 +83,13 @@ func (e *exchange) failure(cause, err error) *httperror.Error {
 		return gatewayError(http.StatusGatewayTimeout, err)
 	}
 	return gatewayError(http.StatusBadGateway, err)
+}
+
+// lost reports whether an error is that the upstream ended the connection.
+func lost(err error) bool {
+	_, ok := errors.AsType[syscall.Errno](err)
+	return ok || errors.Is(err, errLost) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, net.ErrClosed)
 }
 
 // cut ends an exchange whose response head is out: the missing end tells the
@@ -74,6 +104,9 @@ func (e *exchange) cut(cause, err error) {
 // bodyFailure is for a request body that could not be read to its end.
 func bodyFailure(err error) *httperror.Error {
 	status := http.StatusBadRequest
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		status = http.StatusRequestTimeout
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		status = http.StatusRequestEntityTooLarge
 	}
@@ -95,16 +128,12 @@ func (e *exchange) repeatable(how reach, err error) bool {
 		_, unknown := errors.AsType[*net.DNSError](err)
 		return !unknown
 	}
-	return how.connected && e.idempotent() // else the request itself cannot be sent
+	return how.connected && idempotent(e.method()) // else the request itself cannot be sent
 }
 
-// idempotent reports whether a request that was sent may be sent again.
-func (e *exchange) idempotent() bool {
-	switch e.method() {
-	case http.MethodPost, http.MethodPatch, "LOCK":
-		return false
-	}
-	return true
+// idempotent reports whether doing it twice is like doing it once.
+func idempotent(method string) bool {
+	return method != http.MethodPost && method != http.MethodPatch && method != "LOCK"
 }
 
 // reach tells how far an attempt got: to a connection, on which something may

@@ -37,6 +37,7 @@ type bench struct {
 	mu      sync.Mutex // guards what follows
 	records []record
 	cuts    []error
+	errs    []error
 }
 
 type record struct {
@@ -57,6 +58,28 @@ type setup struct {
 	context  func(r *http.Request) context.Context
 	// header stands in the response's header before Serve is called.
 	header http.Header
+	// rare lets http.Transport ask whatever it is.
+	rare bool
+}
+
+type starter func(t *testing.T, addr string, change func(s *setup)) *bench
+
+// bothClients runs a test with the lean client and with http.Transport.
+func bothClients(t *testing.T, test func(t *testing.T, start starter)) {
+	t.Helper()
+	for _, rare := range []bool{false, true} {
+		t.Run(map[bool]string{false: "lean", true: "rare"}[rare], func(t *testing.T) {
+			t.Parallel()
+			test(t, func(t *testing.T, addr string, change func(s *setup)) *bench {
+				t.Helper()
+				return start(t, addr, func(s *setup) {
+					if s.rare = rare; change != nil {
+						change(s)
+					}
+				})
+			})
+		})
+	}
 }
 
 func (b *bench) RecordUpstream(start time.Time, latency time.Duration, status int, addr string) {
@@ -89,6 +112,16 @@ func (b *bench) lastCut() error {
 	return b.cuts[len(b.cuts)-1]
 }
 
+// lastError is what Serve returned last.
+func (b *bench) lastError() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.errs) == 0 {
+		return nil
+	}
+	return b.errs[len(b.errs)-1]
+}
+
 // start runs a front before the upstream at addr, which is a URL or host:port.
 func start(t *testing.T, addr string, change func(s *setup)) *bench {
 	t.Helper()
@@ -118,6 +151,7 @@ func start(t *testing.T, addr string, change func(s *setup)) *bench {
 	b.proxy = New(s.opts)
 	target := b.proxy.Target(b.service)
 	b.target = target
+	target.plainName = target.plainName && !s.rare
 	b.front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		canonical, err := message.New(r, s.message)
 		if err != nil {
@@ -137,6 +171,9 @@ func start(t *testing.T, addr string, change func(s *setup)) *bench {
 			ctx = s.context(r)
 		}
 		if err := target.Serve(ctx, w, r, x); err != nil {
+			b.mu.Lock()
+			b.errs = append(b.errs, err)
+			b.mu.Unlock()
 			if _, ok := errors.AsType[*httperror.Error](err); !ok {
 				t.Errorf("Serve returned %T: %v", err, err)
 			}

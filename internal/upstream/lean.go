@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"syscall"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 )
 
 // lean is an exchange of the lean client: HTTP/1.1 without a goroutine (but for
-// a long upload), its parts reused. http.Transport takes what is rare; see
+// a request body), its parts reused. http.Transport takes what is rare; see
 // exchange.lean.
 type lean struct {
 	e    *exchange
@@ -23,6 +22,8 @@ type lean struct {
 	// request is the head and, with small, the body after it.
 	request []byte
 	small   bool
+	// slow tells that a small body did not come in time.
+	slow    bool
 	scratch http.Header
 	// head is that of the answer, body how its body is framed; clean tells
 	// that what follows the answer can be told from it.
@@ -39,10 +40,6 @@ type lean struct {
 	lent   *[]byte
 }
 
-// smallBody is the largest request body that is sent in one write with the
-// head, in bytes.
-const smallBody = 16 << 10
-
 // lean reports whether the lean client takes the exchange. http.Transport does
 // what is rare: a switch of protocols, trailers either way, a body that waits to
 // be asked for, a host name that is not ASCII.
@@ -56,11 +53,11 @@ func (e *exchange) serveLean() error {
 	if !ok {
 		l = &lean{scratch: http.Header{}}
 	}
-	l.e, l.pool, l.key = e, e.t.transport.lean, e.connectionKey()
-	defer l.release()
-	if e.Rewrite == nil {
-		e.source = newBodySource(e.r)
+	l.e, l.pool, l.key = e, e.t.transport.lean, e.key
+	if e.named {
+		l.pool = e.t.transport.leanNamed
 	}
+	defer l.release()
 	start := e.t.proxy.opts.Now()
 	if err := l.writeHead(); err != nil {
 		return err
@@ -97,6 +94,9 @@ func (l *lean) release() {
 
 // cause is the timeout that ended an attempt, nil for none.
 func (l *lean) cause(err error) error {
+	if l.upload != nil && l.e.ctx.Err() != nil {
+		l.upload.settle()
+	}
 	if l.upload != nil && errors.Is(l.upload.failure(), errWriteTimeout) {
 		return errWriteTimeout
 	}
@@ -134,7 +134,7 @@ func (l *lean) attempt() error {
 func (l *lean) stale(err error) bool {
 	w := l.wire
 	return err != nil && w != nil && w.reused && !w.received && disconnected(err) && l.e.ctx.Err() == nil &&
-		l.e.idempotent() && (l.e.source == nil || l.small)
+		idempotent(l.e.method()) && (l.e.source == nil || l.small)
 }
 
 func disconnected(err error) bool {
@@ -162,6 +162,9 @@ func (l *lean) roundTrip(fresh bool) error {
 		}
 		budget -= n
 		if l.head.status >= 200 {
+			if l.upload != nil {
+				w.unbound() // an upstream that answered may leave the rest
+			}
 			l.body, l.clean = l.head.framing(e.method())
 			return nil
 		}
@@ -244,25 +247,9 @@ func (l *lean) end(clean bool) {
 	w.buffer = nil
 	l.e.t.proxy.buffers.Put(l.lent)
 	if clean {
+		w.bound()
 		l.pool.put(w)
 	}
-}
-
-// bufferBody reads a small body of known length behind the head, so that both
-// go out in one write.
-func (l *lean) bufferBody() error {
-	source := l.e.source
-	if source == nil || l.small || l.e.r.ContentLength < 0 || l.e.r.ContentLength > smallBody {
-		return nil
-	}
-	l.small = true
-	head := len(l.request)
-	l.request = slices.Grow(l.request, int(l.e.r.ContentLength))[:head+int(l.e.r.ContentLength)]
-	if _, err := io.ReadFull(source.open(), l.request[head:]); err != nil {
-		source.failed.CompareAndSwap(nil, &err)
-		return err
-	}
-	return nil
 }
 
 // badRequest is for a request that cannot be sent as it is.

@@ -49,8 +49,15 @@ type sharedTransport struct {
 	key  transportKey
 	http *http.Transport
 	lean *pool
-	refs int
+	// named and leanNamed are for connections to server names that the user agent
+	// gave; nil where names are not verified.
+	named     *http.Transport
+	leanNamed *pool
+	refs      int
 }
+
+// maxIdleNamed is the number of idle connections kept to one server name.
+const maxIdleNamed = 16
 
 // New returns a proxy without connections.
 func New(opts Options) *Proxy {
@@ -97,6 +104,12 @@ func (p *Proxy) Target(s *entity.Service) *Target {
 	if shared == nil {
 		d := p.dialer(key)
 		shared = &sharedTransport{key: key, http: p.transport(d), lean: newPool(d, key, &p.opts)}
+		if key.verify {
+			shared.named = p.transport(d)
+			shared.named.MaxIdleConns, shared.named.MaxIdleConnsPerHost = p.opts.MaxIdle, maxIdleNamed
+			shared.leanNamed = newPool(d, key, &p.opts)
+			shared.leanNamed.maxTotal, shared.leanNamed.maxIdle = p.opts.MaxIdle, maxIdleNamed
+		}
 		p.transports[key] = shared
 	}
 	shared.refs++
@@ -113,8 +126,7 @@ func (t *Target) Close() {
 		defer p.mu.Unlock()
 		if t.transport.refs--; t.transport.refs == 0 {
 			delete(p.transports, t.transport.key)
-			t.transport.http.CloseIdleConnections()
-			t.transport.lean.closeIdle(true)
+			t.transport.closeIdle(true)
 		}
 	})
 }
@@ -124,8 +136,18 @@ func (p *Proxy) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, shared := range p.transports {
-		shared.http.CloseIdleConnections()
-		shared.lean.closeIdle(false)
+		shared.closeIdle(false)
+	}
+}
+
+// closeIdle closes what is idle; with forever the lean client keeps nothing
+// from now on.
+func (s *sharedTransport) closeIdle(forever bool) {
+	s.http.CloseIdleConnections()
+	s.lean.closeIdle(forever)
+	if s.named != nil {
+		s.named.CloseIdleConnections()
+		s.leanNamed.closeIdle(forever)
 	}
 }
 

@@ -24,10 +24,7 @@ func (e *exchange) prepare() error {
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: e.header(),
 	}
-	if e.Rewrite != nil {
-		return nil
-	}
-	if e.source = newBodySource(e.r); e.source != nil {
+	if e.source != nil {
 		e.out.ContentLength = e.r.ContentLength
 		e.out.Trailer = e.announcedTrailer()
 	}
@@ -36,7 +33,7 @@ func (e *exchange) prepare() error {
 
 // url is the request target, path and query exactly as they are to be sent.
 func (e *exchange) url() (*url.URL, error) {
-	u := &url.URL{Scheme: "http", Host: e.connectionKey()}
+	u := &url.URL{Scheme: "http", Host: e.key}
 	if e.t.tls {
 		u.Scheme = "https"
 	}
@@ -68,15 +65,17 @@ func (e *exchange) query() (raw string, force bool, err error) {
 
 // connectionKey tells apart connections that must not stand in for each other:
 // by address, and for TLS by the server name that was asked for.
-func (e *exchange) connectionKey() string {
-	if !e.t.tls || !e.Route.PreserveHost {
-		return e.t.authority
+// Where no name is verified the user agent, who chose it, does not choose among
+// our connections as well. named tells that the name is the user agent's.
+func (e *exchange) connectionKey() (key string, named bool) {
+	if e.t.transport.named == nil || !e.Route.PreserveHost {
+		return e.t.authority, false
 	}
 	name := strings.Trim(e.Canonical.Host, "[]")
 	if name == e.t.name {
-		return e.t.authority
+		return e.t.authority, false
 	}
-	return namedKey(name, e.t.name, e.t.service.Port)
+	return namedKey(name, e.t.name, e.t.service.Port), true
 }
 
 // cleanTarget reports whether s can stand in a request line without ending
@@ -138,6 +137,7 @@ func (e *exchange) header() http.Header {
 		h["User-Agent"] = nil // or the transport would name itself
 	}
 	e.overlay(h)
+	hideIdempotencyKey(h)
 	return h
 }
 
@@ -149,6 +149,17 @@ func (e *exchange) overlay(h http.Header) {
 	for _, name := range e.Header.Apply(h) {
 		e.t.proxy.opts.Logger.WarnContext(e.r.Context(), "upstream request header value refused",
 			"header", name, "request_id", e.RequestID)
+	}
+}
+
+// hideIdempotencyKey writes the headers that make http.Transport repeat a POST
+// by itself under keys that it does not know. To the upstream they are the same.
+func hideIdempotencyKey(h http.Header) {
+	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if values, sent := h[name]; sent {
+			delete(h, name)
+			h[strings.ToLower(name)] = values
+		}
 	}
 }
 

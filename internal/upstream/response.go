@@ -71,7 +71,7 @@ func (e *exchange) respond(a *attempt, res *http.Response) {
 		return
 	}
 	if err := e.copyBody(a, res); err != nil {
-		e.cut(context.Cause(a.ctx), err)
+		e.cut(context.Cause(a.ctx), a.blame(err))
 	}
 	e.writeTrailer(res)
 }

@@ -236,7 +236,7 @@ func FuzzResponse(f *testing.F) {
 
 func TestNonsenseIsMarked(t *testing.T) {
 	t.Parallel()
-	if _, err := readLean([]byte("SSH-2.0-OpenSSH"), http.MethodGet, 1); !errors.Is(err, errNonsense) {
+	if _, err := readLean([]byte("SSH-2.0-OpenSSH"), http.MethodGet, 1); !errors.Is(err, errMalformed) {
 		t.Errorf("got %v", err)
 	}
 }

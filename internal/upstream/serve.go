@@ -20,10 +20,15 @@ type exchange struct {
 
 	// out is the request of every attempt, but for its context and body.
 	out *http.Request
-	// source is nil without a body.
-	source *bodySource
+	// source is nil without a body, and so is control, which interrupts it.
+	source  *bodySource
+	control *http.ResponseController
 	// upgrade tells that the user agent asked for a WebSocket.
 	upgrade bool
+	// key tells connections apart; named tells that this one is for a server name
+	// of the user agent's.
+	key   string
+	named bool
 }
 
 // Serve asks the service and writes its answer to w. ctx ends the exchange from
@@ -39,16 +44,42 @@ func (t *Target) Serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		writeTimeout: timeout(t.service.WriteTimeout),
 	}
 	e.upgrade = e.Rewrite == nil && wantsWebSocket(e.r)
+	e.key, e.named = e.connectionKey()
+	e.takeBody()
 	if e.lean() {
 		return e.serveLean()
 	}
 	if err := e.prepare(); err != nil {
 		return err
 	}
+	return e.serveRare()
+}
+
+// takeBody prepares to read the request's body.
+func (e *exchange) takeBody() {
+	if e.Rewrite != nil {
+		return
+	}
+	if e.source = newBodySource(e.r, e.t.service.Retries > 0 && idempotent(e.method())); e.source == nil {
+		return
+	}
+	// Otherwise the server reads the rest of the body itself once the answer
+	// begins, and the upstream gets a body with holes.
+	e.control = http.NewResponseController(e.w)
+	_ = e.control.EnableFullDuplex() // an unsupporting writer behaves so by itself
+}
+
+// serveRare asks with http.Transport.
+func (e *exchange) serveRare() error {
+	t := e.t
+	transport := t.transport.http
+	if e.named {
+		transport = t.transport.named
+	}
 	start := t.proxy.opts.Now()
 	for retry := 0; ; retry++ {
 		a, out := e.begin()
-		res, err := t.transport.http.RoundTrip(out)
+		res, err := transport.RoundTrip(out)
 		if err == nil {
 			a.gotHead()
 			if err = e.checkHead(res); err == nil {
@@ -58,7 +89,7 @@ func (t *Target) Serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 			}
 			_ = res.Body.Close() // the head is nonsense already
 		}
-		failure := e.failure(context.Cause(a.ctx), err)
+		failure := e.failure(context.Cause(a.ctx), a.blame(err))
 		repeat := retry < t.service.Retries && e.repeatable(a.reached(), err)
 		a.end()
 		if !repeat {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"sallyport/internal/entity"
@@ -82,6 +83,22 @@ type dialer struct {
 type conn struct {
 	net.Conn
 	addr string
+	// user is the attempt that must know when the connection ends; ended tells
+	// that it did.
+	user  atomic.Pointer[attempt]
+	ended atomic.Bool
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil && n == 0 {
+		c.ended.Store(true)
+		if a := c.user.Load(); a != nil {
+			a.lost()
+		}
+	}
+	return n, err
 }
 
 // CloseWrite ends our direction of the connection.
@@ -99,7 +116,7 @@ func (d *dialer) plain(ctx context.Context, network, addr string) (net.Conn, err
 	if err != nil {
 		return nil, &dialError{err}
 	}
-	return &conn{c, c.RemoteAddr().String()}, nil
+	return &conn{Conn: c, addr: c.RemoteAddr().String()}, nil
 }
 
 func (d *dialer) secured(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -120,7 +137,7 @@ func (d *dialer) secured(ctx context.Context, network, addr string) (net.Conn, e
 		_ = c.Close() // the handshake's error is the one that counts
 		return nil, &dialError{err}
 	}
-	return &conn{secured, c.(*conn).addr}, nil
+	return &conn{Conn: secured, addr: c.(*conn).addr}, nil
 }
 
 // hostForms gives a service's host and port as a URL and as a Host header want

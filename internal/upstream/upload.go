@@ -48,7 +48,8 @@ func (u *upload) run() {
 	err := u.copy()
 	// Those who wait for an answer need not: without its body there is none.
 	// Where the upstream does not take it, the answer may be there already.
-	giveUp := u.body.source.failure() != nil || errors.Is(err, errWriteTimeout) || errors.Is(err, errShortBody)
+	giveUp := u.body.source.failure() != nil || errors.Is(err, errShortBody) ||
+		errors.Is(err, errWriteTimeout) && !u.wire.unbounded.Load()
 	u.mu.Lock()
 	u.reading, u.err, u.ended, u.success = false, err, u.wire.clock(), err == nil
 	u.mu.Unlock()
@@ -142,6 +143,16 @@ func (u *upload) failure() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.err
+}
+
+// settle waits a little for what a body that ends with its context ends with.
+func (u *upload) settle() {
+	timer := time.NewTimer(lastWrite)
+	defer timer.Stop()
+	select {
+	case <-u.done:
+	case <-timer.C:
+	}
 }
 
 // finish ends the upload for the exchange: nothing of the request is touched

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -33,6 +35,10 @@ type wire struct {
 	// before the one that is wanted: whoever meets one looks at the clock. So
 	// most operations set none.
 	readUntil, writeUntil time.Time
+
+	deadlines sync.Mutex // held while a write deadline is set
+	// unbounded tells that no write deadline is to be set.
+	unbounded atomic.Bool
 
 	// buffer[start:end] was read and not used yet. It is lent while an exchange
 	// runs.
@@ -158,7 +164,8 @@ func (w *wire) write(p []byte, timeout time.Duration) error {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
-		if w.tls || !w.clock().Before(wanted) {
+		// An unbounded write of TLS gets here only when both came at once.
+		if w.tls || !w.unbounded.Load() && !w.clock().Before(wanted) {
 			return errWriteTimeout
 		}
 		p = p[n:]
@@ -226,8 +233,28 @@ func (w *wire) setReadDeadline(t time.Time) {
 }
 
 func (w *wire) setWriteDeadline(t time.Time) {
+	w.deadlines.Lock()
+	defer w.deadlines.Unlock()
+	if w.unbounded.Load() {
+		t = time.Time{}
+	}
 	w.writeUntil = t
 	_ = w.conn.SetWriteDeadline(t) // a closed connection says so when it is written to
+}
+
+// unbound lets writes take their time. It may be called while one runs.
+func (w *wire) unbound() {
+	w.deadlines.Lock()
+	defer w.deadlines.Unlock()
+	w.unbounded.Store(true)
+	_ = w.conn.SetWriteDeadline(time.Time{}) // a closed connection says so when it is written to
+}
+
+// bound undoes unbound. Nothing is being written.
+func (w *wire) bound() {
+	if w.unbounded.CompareAndSwap(true, false) {
+		w.writeUntil = time.Time{} // none is set
+	}
 }
 
 // close ends an idle connection in order.

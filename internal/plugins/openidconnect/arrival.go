@@ -24,7 +24,7 @@ func (v *visit) tooManyRedirects(c *callback) error {
 
 // leaveFor sends the user agent to target, which gets fragment appended.
 func (h *handler) leaveFor(w http.ResponseWriter, v *visit, c *callback, target, fragment string) error {
-	if err := checkTarget(target, c.state.RedirectURI, h.scope); err != nil {
+	if err := checkTarget(target, c.state.RedirectURI, v.sessionScope()); err != nil {
 		return v.unexpected("redirect target", err)
 	}
 	return h.moveTo(w, v, c, target, fragment)
@@ -44,7 +44,7 @@ func (h *handler) moveTo(w http.ResponseWriter, v *visit, c *callback, target, f
 		v.cookies(h.browser.Redirected(v.Visit, c.key, target))
 	}
 	if c.state.Place == targetInCookie {
-		v.cookies([]string{h.targetCookie("", c.state.RedirectURI, v.Secure)})
+		v.cookies([]string{h.targetCookie(c.state, "", v.Secure)})
 	}
 	if c.state.Place == targetCut && target == c.state.Target {
 		return v.cutTarget(w, target)
@@ -64,7 +64,7 @@ func (v *visit) cutTarget(w http.ResponseWriter, target string) error {
 		Status: http.StatusOK, Message: "Signed in", Shape: httperror.Plugin, FlowID: v.q.FlowID,
 		Page: &httperror.Page{
 			Title:      "You are signed in",
-			Paragraphs: []string{"The address you wanted was too long to be kept during the sign-in. The link leads to its page, without the arguments behind the question mark."},
+			Paragraphs: []string{"The address you wanted was too long to be kept during the sign-in. The link leads as close to it as possible."},
 			Links:      []httperror.Link{{Text: "Continue", URL: target}},
 		},
 	})

@@ -18,7 +18,10 @@ const (
 	// valueSeparator joins the values of a claim; a value that holds it counts
 	// as absent.
 	valueSeparator = "\x1e"
-	present        = "1"
+	present        = "present"
+	// unreadable stands for every claim of a token that is no JWT, or none that
+	// we read: nobody can say what it does not hold.
+	unreadable = "unreadable"
 )
 
 // authorize holds an access token to the claims rules. It is asked at login and
@@ -46,13 +49,17 @@ func (h *handler) authorize(v *visit, e *session.Entry, client *config.Client) e
 func (h *handler) violated(e *session.Entry) string {
 	c := &h.config.Claims
 	for _, name := range c.Forbidden {
-		if ruleClaim(e, forbiddenPrefix+name, func(t *oidc.Claims) string { return presence(t, name) }) != "" {
+		switch ruleClaim(e, forbiddenPrefix+name, unreadable, func(t *oidc.Claims) string { return presence(t, name) }) {
+		case "":
+		case unreadable:
+			return "claims_forbidden: " + name + ": the access token cannot be read"
+		default:
 			return "claims_forbidden: " + name
 		}
 	}
 	for i := range c.Rules {
 		rule := &c.Rules[i]
-		joined := ruleClaim(e, rulePrefix+strings.Join(rule.Path, pathSeparator), func(t *oidc.Claims) string { return ruleValues(t, rule.Path) })
+		joined := ruleClaim(e, rulePrefix+strings.Join(rule.Path, pathSeparator), "", func(t *oidc.Claims) string { return ruleValues(t, rule.Path) })
 		var values []string
 		if joined != "" {
 			values = strings.Split(joined, valueSeparator)
@@ -65,9 +72,9 @@ func (h *handler) violated(e *session.Entry) string {
 }
 
 // ruleClaim is what a session kept under name; one from before the rule was
-// configured is asked through its access token. A token that is no JWT has no
-// claims.
-func ruleClaim(e *session.Entry, name string, read func(*oidc.Claims) string) string {
+// configured is asked through its access token, and otherwise says what is to
+// be assumed of one that cannot be read.
+func ruleClaim(e *session.Entry, name, otherwise string, read func(*oidc.Claims) string) string {
 	for _, c := range e.Claims {
 		if c.Name == name {
 			return c.Value
@@ -75,7 +82,7 @@ func ruleClaim(e *session.Entry, name string, read func(*oidc.Claims) string) st
 	}
 	claims, err := oidc.UnverifiedClaims(e.AccessToken)
 	if err != nil {
-		return ""
+		return otherwise
 	}
 	return read(claims)
 }
@@ -88,7 +95,7 @@ func (h *handler) keepRuleClaims(kept []session.Claim, e *session.Entry) []sessi
 	}
 	claims, err := oidc.UnverifiedClaims(e.AccessToken)
 	for _, name := range c.Forbidden {
-		value := ""
+		value := unreadable
 		if err == nil {
 			value = presence(claims, name)
 		}

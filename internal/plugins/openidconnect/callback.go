@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sallyport/internal/flow"
+	"sallyport/internal/message"
 	"sallyport/internal/plugins/openidconnect/config"
 	"sallyport/internal/session"
 )
@@ -67,8 +68,9 @@ func (h *handler) readParams(v *visit, c *callback, at bool) error {
 		return v.refuse(outcome{status: http.StatusBadRequest, cause: cause, err: err})
 	}
 	if raw := v.q.Canonical.RawQuery; raw != "" {
-		if err := c.parseQuery(raw); err != nil && at {
-			return bad("callback parameters cannot be decoded", err)
+		err := c.parseQuery(raw)
+		if at && (err != nil || c.overflow) {
+			return bad("callback parameters cannot be decoded, or are too many", err)
 		}
 	}
 	if v.q.HTTP.Method != http.MethodPost {
@@ -95,8 +97,24 @@ func (h *handler) readParams(v *visit, c *callback, at bool) error {
 // atRedirectURI tells whether the request is at a configured redirect URI.
 func (h *handler) atRedirectURI(v *visit) bool {
 	return slices.ContainsFunc(h.config.Clients, func(c config.Client) bool {
-		return !c.Redirect.IsZero() && isAt(v, c.Redirect.Text)
+		return !c.Redirect.IsZero() && (isAt(v, c.Redirect.Text) || isSpelledLike(v, c.Redirect.URL))
 	})
+}
+
+// isSpelledLike is isAt for every spelling of the path that the router takes
+// for the same.
+func isSpelledLike(v *visit, u *url.URL) bool {
+	path, err := message.NormalizePath(u.EscapedPath())
+	return err == nil && path == v.q.Canonical.Path && hostOf(u) == v.q.Canonical.ForwardedHost
+}
+
+// hostOf is the host of a URL as the canonical request writes it.
+func hostOf(u *url.URL) string {
+	host := strings.ToLower(u.Hostname())
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host
 }
 
 // isAt tells whether the request is for uri: its host and path as received. A
@@ -110,11 +128,7 @@ func isAt(v *visit, uri string) bool {
 	if path == "" {
 		path = "/"
 	}
-	host := strings.ToLower(u.Hostname())
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return host == v.q.Canonical.ForwardedHost && path == v.q.Canonical.RawPath
+	return hostOf(u) == v.q.Canonical.ForwardedHost && path == v.q.Canonical.RawPath
 }
 
 // callback checks an authorization response in the order of decision 9 and
@@ -153,6 +167,8 @@ func (h *handler) belongs(v *visit, c *callback) (refused bool, err error) {
 	switch {
 	case c.duplicate != "":
 		return no(http.StatusBadRequest, "callback parameter "+c.duplicate+" occurs twice")
+	case c.overflow:
+		return no(http.StatusBadRequest, "callback has too many parameters")
 	case c.oversized != "" && c.oversized != "state":
 		return no(http.StatusBadRequest, "callback parameter "+c.oversized+" is too long")
 	case c.state == nil && c.hasState:
@@ -199,11 +215,12 @@ func (h *handler) targetFrom(v *visit, c *callback) string {
 	if c.state.Place != targetInCookie {
 		return c.state.Target
 	}
-	for _, cookie := range v.q.HTTP.CookiesNamed(h.targetCookieName()) {
+	for _, cookie := range v.q.HTTP.CookiesNamed(h.targetCookieName(c.state)) {
 		if target, err := openTarget(h.keys, c.state.Flow, cookie.Value); err == nil {
 			return target
 		}
 	}
+	c.state.Place = targetCut // another tab's took its place
 	return c.state.Target
 }
 

@@ -14,6 +14,9 @@ import (
 // complete opens the session of a login and carries out the login action.
 func (h *handler) complete(w http.ResponseWriter, v *visit, c *callback, g *grant) (after, error) {
 	entry := h.entry(c.client, g)
+	if !usable(&entry, h.Now(), h.config.Verification.Leeway) {
+		return after{}, v.unexpected("token endpoint issued an access token that has expired already", nil)
+	}
 	if err := h.authorize(v, &entry, c.client); err != nil {
 		return after{}, err
 	}
@@ -23,6 +26,7 @@ func (h *handler) complete(w http.ResponseWriter, v *visit, c *callback, g *gran
 	if err != nil {
 		return after{}, v.saveFailed("open session", err)
 	}
+	h.Meter.Login(resultCompleted)
 	v.cookies(lines)
 	l := &h.config.Login
 	if !l.Applies(config.MethodAuthorizationCode) {

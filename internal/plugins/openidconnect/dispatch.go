@@ -46,7 +46,11 @@ func (h *handler) step(w http.ResponseWriter, v *visit) (after, error) {
 		return after{}, err
 	}
 	if c != nil {
-		return h.callback(w, v, c)
+		todo, err := h.callback(w, v, c)
+		if err != nil {
+			h.Meter.Login(failureResult(err))
+		}
+		return todo, err
 	}
 	is, err := h.isLogout(v)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +17,10 @@ import (
 // userInfoClaim is the name under which a session keeps the whole user info
 // document; no claim path has it.
 const userInfoClaim = "\x00userinfo"
+
+// issuedClaim is the name under which a session keeps when its access token
+// came, in Unix seconds.
+const issuedClaim = "\x00issued"
 
 // pathSeparator joins the steps of a claim path into a name.
 const pathSeparator = "\x1f"
@@ -43,7 +48,7 @@ func (h *handler) entry(client *config.Client, g *grant) session.Entry {
 // ready for use, so that no request parses a token. A claim that is absent is stored
 // without a value.
 func (h *handler) keepClaims(e *session.Entry) {
-	kept := e.Claims[:0:0]
+	kept := []session.Claim{{Name: issuedClaim, Value: strconv.FormatInt(h.Now().Unix(), 10)}}
 	for _, c := range e.Claims {
 		if c.Name == userInfoClaim {
 			kept = append(kept, c)
@@ -111,16 +116,31 @@ func claimValue(e *session.Entry, path []string) string {
 }
 
 // expired tells whether the access token must not be used any more. One that
-// can be refreshed is given up leeway early; one that cannot, leeway late.
+// can be refreshed is given up leeway early, but not before three quarters of
+// its life; one that cannot, leeway late.
 func (h *handler) expired(e *session.Entry) bool {
 	if e.Expiry.IsZero() {
 		return false
 	}
 	leeway := h.config.Verification.Leeway
 	if h.refreshable(e) {
-		leeway = -leeway
+		leeway = -min(leeway, lifetime(e)/4)
 	}
 	return !h.Now().Before(e.Expiry.Add(leeway))
+}
+
+// lifetime is for how long the access token was issued; 0 when that is unknown.
+func lifetime(e *session.Entry) time.Duration {
+	for _, c := range e.Claims {
+		if c.Name == issuedClaim {
+			issued, err := strconv.ParseInt(c.Value, 10, 64)
+			if err != nil {
+				return 0
+			}
+			return max(0, e.Expiry.Sub(time.Unix(issued, 0)))
+		}
+	}
+	return 0
 }
 
 // usable tells whether the access token is still valid by itself.

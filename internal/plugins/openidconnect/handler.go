@@ -32,6 +32,8 @@ type Deps struct {
 	Logger  *slog.Logger
 	// Events receives the steps of every flow.
 	Events flow.Sink
+	// Meter counts what happens; nil counts nothing.
+	Meter Meter
 	// OpenStore opens a session store on a server. It does no I/O.
 	OpenStore func(config.StoreConfig) (Store, error)
 	// Resolve turns {vault://…} references into values; nil means the
@@ -48,8 +50,8 @@ type Store interface {
 	Close()
 }
 
-// family is what all instances of the plugin share.
-type family struct {
+// shared is what all instances of the plugin have in common.
+type shared struct {
 	Deps
 	providers pool[*oidc.Provider]
 	stores    pool[Store]
@@ -63,7 +65,10 @@ func Definition(d Deps) plugin.Definition {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	f := &family{Deps: d}
+	if d.Meter == nil {
+		d.Meter = noMeter{}
+	}
+	f := &shared{Deps: d}
 	f.providers.close = func(p *oidc.Provider) { p.Close() }
 	f.stores.close = func(s Store) { s.Close() }
 	f.secrets.logger, f.secrets.random = d.Logger, d.Rand
@@ -82,7 +87,7 @@ func Definition(d Deps) plugin.Definition {
 // handler is one compiled instance. It is immutable and serves many requests
 // at once.
 type handler struct {
-	*family
+	*shared
 	id       string
 	config   *config.Config
 	keys     *secret.Keyring
@@ -91,8 +96,6 @@ type handler struct {
 	browser  *session.KeyCookie
 	// realm is the hash by which a login state knows that it comes from here.
 	realm [realmHashSize]byte
-	// scope is where the session cookie goes.
-	scope cookieScope
 	// managed are the upstream headers that only we set.
 	managed []string
 	// own are all our cookies, dropped the names of those that the upstream
@@ -107,7 +110,7 @@ type handler struct {
 // does not resolve: it refuses every request.
 var errNoIssuer = errors.New("openid-connect: config.issuer is empty: its reference does not resolve")
 
-func (f *family) compile(i plugin.Instance) (_ *handler, err error) {
+func (f *shared) compile(i plugin.Instance) (_ *handler, err error) {
 	c, err := config.New(i.Config, f.Resolve)
 	if err != nil {
 		return nil, err
@@ -119,7 +122,7 @@ func (f *family) compile(i plugin.Instance) (_ *handler, err error) {
 	if len(c.Method.Dropped) > 0 {
 		log.Info("auth_methods: members that are not recognised here are ignored", "ignored", c.Method.Dropped)
 	}
-	h := &handler{family: f, id: i.ID, config: c}
+	h := &handler{shared: f, id: i.ID, config: c}
 	defer func() {
 		if err != nil {
 			h.Close()
@@ -132,10 +135,6 @@ func (f *family) compile(i plugin.Instance) (_ *handler, err error) {
 		return nil, err
 	}
 	h.managed = managedHeaders(c)
-	h.scope = cookieScope{
-		Domain: c.Session.Cookie.Domain, Path: c.Session.Cookie.Path,
-		Secure: c.Session.Cookie.Obstacle(false) != nil,
-	}
 	h.ownCookies()
 	return h, nil
 }
@@ -144,7 +143,7 @@ func (h *handler) openPools() error {
 	c := h.config
 	if c.Issuer.Issuer != "" {
 		options := c.Provider()
-		options.Now = h.Now
+		options.Now, options.Observe = h.Now, h.observeCall
 		provider, release, err := h.providers.acquire(options.Key(), func() (*oidc.Provider, error) {
 			return oidc.NewProvider(options)
 		})

@@ -54,7 +54,7 @@ func (h *handler) ownCookies() {
 	for _, name := range h.sessions.CookieNames() {
 		h.own = append(h.own, message.OwnCookie{Name: name, Setting: "config.session_cookie_name"})
 	}
-	for _, name := range []string{h.config.Callback.Cookie.Name, h.targetCookieName()} {
+	for _, name := range append(h.targetCookieNames(), h.config.Callback.Cookie.Name) {
 		h.own = append(h.own, message.OwnCookie{Name: name, Setting: "config.authorization_cookie_name"})
 	}
 	for _, c := range h.own {

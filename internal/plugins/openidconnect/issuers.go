@@ -18,7 +18,7 @@ import (
 const issuersPath = "/openid-connect/issuers"
 
 // adminPaths are the plugin's paths on the Admin API (C9).
-func (f *family) adminPaths() []plugin.AdminPath {
+func (f *shared) adminPaths() []plugin.AdminPath {
 	return []plugin.AdminPath{{Path: issuersPath, Handler: http.HandlerFunc(f.serveIssuers)}}
 }
 
@@ -48,7 +48,7 @@ func describeIssuer(p *oidc.Provider) issuer {
 
 // issuers lists the providers of all instances; several sets of settings for one
 // issuer give several entries.
-func (f *family) issuers() []issuer {
+func (f *shared) issuers() []issuer {
 	list := []issuer{}
 	for _, p := range f.providers.values() {
 		list = append(list, describeIssuer(p))
@@ -60,7 +60,7 @@ func (f *family) issuers() []issuer {
 // serveIssuers answers GET, which shows, and DELETE, which makes the next
 // request fetch document and keys again. Generated session secrets stay, so
 // that nobody is logged out.
-func (f *family) serveIssuers(w http.ResponseWriter, r *http.Request) {
+func (f *shared) serveIssuers(w http.ResponseWriter, r *http.Request) {
 	list := f.issuers()
 	one := strings.TrimPrefix(strings.TrimPrefix(r.URL.EscapedPath(), issuersPath), "/")
 	if one != "" {

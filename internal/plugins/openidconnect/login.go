@@ -6,11 +6,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"sallyport/internal/flow"
 	"sallyport/internal/oidc"
 	"sallyport/internal/plugins/openidconnect/config"
+	"sallyport/internal/session"
 )
 
 // loginStart says how a login begins.
@@ -44,7 +46,7 @@ func (h *handler) login(w http.ResponseWriter, v *visit, s loginStart) error {
 	if err := h.feasible(v, st); err != nil {
 		v.emit(flow.Event{Kind: flow.Login, Step: "cookies and target", Verdict: flow.Refused, Err: err})
 		return v.refuse(outcome{
-			status: http.StatusInternalServerError, cause: err.Error(), err: err, client: client,
+			status: http.StatusInternalServerError, cause: strings.TrimPrefix(err.Error(), "openid-connect: "), client: client,
 			title: "Signing in cannot work here",
 			text:  "The browser would not get the cookies of this login where it needs them: " + err.Error() + ".",
 		})
@@ -60,6 +62,7 @@ func (h *handler) login(w http.ResponseWriter, v *visit, s loginStart) error {
 		return v.providerFailed(flow.Login, "authorization request", err, client)
 	}
 	v.step(flow.Login, "authorization request", "OpenID Connect Core 3.1.2.1", start, nil)
+	h.Meter.Login(resultStarted)
 	redirect(w, v.q.HTTP, location)
 	return nil
 }
@@ -76,7 +79,15 @@ func (h *handler) feasible(v *visit, st *loginState) error {
 	if err := h.config.Callback.Cookie.Obstacle(v.Secure); err != nil {
 		return err
 	}
-	return checkTarget(st.Target, st.RedirectURI, h.scope)
+	if err := checkTarget(st.RedirectURI, v.q.Canonical.Origin()+v.q.Canonical.RawPath, scopeOf("authorization", h.config.Callback.Cookie, v.Secure)); err != nil {
+		return err
+	}
+	return checkTarget(st.Target, st.RedirectURI, v.sessionScope())
+}
+
+// sessionScope is where a session cookie goes that is set now.
+func (v *visit) sessionScope() cookieScope {
+	return scopeOf("session", v.h.config.Session.Cookie, v.Secure)
 }
 
 func (h *handler) authorizationRequest(v *visit, st *loginState, md *oidc.Metadata, client *config.Client) (string, error) {
@@ -129,7 +140,7 @@ func (h *handler) placeTarget(v *visit, st *loginState) ([]string, error) {
 	}
 	st.Target = withoutQuery(full)
 	if len(st.Target) > stateRoom(st) {
-		st.Target = v.q.Canonical.Origin() + "/"
+		st.Target = v.q.Canonical.Origin() + h.cookiePath()
 	}
 	value, ok, err := sealTarget(h.keys, h.random(), st.Flow, full)
 	if err != nil {
@@ -140,25 +151,48 @@ func (h *handler) placeTarget(v *visit, st *loginState) ([]string, error) {
 		return nil, nil
 	}
 	st.Place = targetInCookie
-	return []string{h.targetCookie(value, st.RedirectURI, v.Secure)}, nil
+	return []string{h.targetCookie(st, value, v.Secure)}, nil
 }
 
-// targetCookieName is the name of the companion cookie.
-func (h *handler) targetCookieName() string { return h.config.Callback.Cookie.Name + "_target" }
+// cookiePath is the highest path to which the session cookie is sent.
+func (h *handler) cookiePath() string {
+	if path := h.config.Session.Cookie.Path; path != "" {
+		return path
+	}
+	return "/"
+}
+
+// targetSlots is how many companion cookies there may be: so many tabs can log
+// in at once with a long target.
+const targetSlots = 8
+
+// targetCookieNames are the names of the companion cookies.
+func (h *handler) targetCookieNames() []string {
+	names := make([]string, targetSlots)
+	for i := range names {
+		names[i] = h.config.Callback.Cookie.Name + "_target" + strconv.Itoa(i+1)
+	}
+	return names
+}
+
+// targetCookieName is the name of a login's companion cookie.
+func (h *handler) targetCookieName(st *loginState) string {
+	return h.targetCookieNames()[st.Flow[0]%targetSlots]
+}
 
 // targetCookie is the Set-Cookie line of the companion cookie; an empty value
 // removes it.
-func (h *handler) targetCookie(value, redirectURI string, secure bool) string {
+func (h *handler) targetCookie(st *loginState, value string, secure bool) string {
 	path := "/"
-	if u, err := url.Parse(redirectURI); err == nil && u.EscapedPath() != "" && !strings.ContainsAny(u.EscapedPath(), ";,") {
+	hostOnly := strings.HasPrefix(strings.ToLower(h.config.Callback.Cookie.Name), "__host-") // demands Path=/
+	if u, err := url.Parse(st.RedirectURI); err == nil && !hostOnly && u.EscapedPath() != "" && !strings.ContainsAny(u.EscapedPath(), ";,") {
 		path = u.EscapedPath()
 	}
-	c := h.config.Callback.Cookie
 	line := http.Cookie{ //nolint:gosec // Secure follows the scheme, as for the cookie beside it
-		Name: h.targetCookieName(), Value: value, Path: path, HttpOnly: true,
+		Name: h.targetCookieName(st), Value: value, Path: path, HttpOnly: true,
 		Secure: secure, MaxAge: int(h.config.Callback.Lifetime.Seconds()),
 	}
-	if c.SameSite == "None" {
+	if h.config.Callback.Cookie.SameSite == session.SameSiteNone {
 		line.SameSite = http.SameSiteNoneMode
 	}
 	if value == "" {

@@ -50,6 +50,15 @@ func (h *handler) isLogout(v *visit) (bool, error) {
 func (h *handler) logout(w http.ResponseWriter, v *visit) error {
 	client := h.config.ChooseClient("")
 	request := oidc.EndSession{}
+	came := len(v.q.HTTP.CookiesNamed(h.config.Session.Cookie.Name)) > 0
+	if !came && v.foreign() {
+		// The browser withheld the cookie: the session cannot be ended, and
+		// nobody may be told that it was.
+		return v.refuse(outcome{
+			status: http.StatusForbidden, cause: "logout from another site", client: client,
+			title: "You are still signed in", text: "The request to sign out came from another site, and the browser kept your session from it. Sign out on this site.",
+		})
+	}
 	s, err := v.load()
 	if err != nil {
 		return err
@@ -67,7 +76,9 @@ func (h *handler) logout(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return v.storeDown("end session", err)
 	}
-	v.cookies(lines)
+	if came {
+		v.cookies(lines)
+	}
 	if client != nil {
 		request.ClientID, request.PostLogoutRedirectURI = client.ID, client.AfterLogout.Text
 	}

@@ -117,7 +117,7 @@ func (v *visit) page(o outcome) *httperror.Page {
 	if v.h.config.Error.Display {
 		p.Paragraphs = append(p.Paragraphs, "Cause: "+o.cause)
 	}
-	if o.target != "" && checkTarget(o.target, o.redirectURI, v.h.scope) == nil {
+	if o.target != "" && checkTarget(o.target, o.redirectURI, v.sessionScope()) == nil {
 		p.Links = append(p.Links, httperror.Link{Text: "Start again", URL: o.target})
 	}
 	return p

@@ -22,6 +22,8 @@ type callbackParams struct {
 	duplicate string
 	// oversized is the first parameter that is too long, empty if none.
 	oversized string
+	// overflow: there are more pairs than are looked at.
+	overflow bool
 }
 
 // relayMark is the field by which the relay page marks its request.
@@ -50,7 +52,11 @@ func (c *callbackParams) looksLikeCallback() bool {
 // parseQuery reads the parameters of a query or of an urlencoded body. A pair
 // that cannot be decoded is an error only under one of our names.
 func (c *callbackParams) parseQuery(raw string) error {
-	for n := 0; raw != "" && n < maxCallbackPairs; n++ {
+	for n := 0; raw != ""; n++ {
+		if n == maxCallbackPairs {
+			c.overflow = true
+			return nil
+		}
 		var pair string
 		pair, raw, _ = strings.Cut(raw, "&")
 		key, value, _ := strings.Cut(pair, "=")

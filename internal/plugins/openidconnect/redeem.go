@@ -15,11 +15,13 @@ import (
 // redeem uses the code and verifies what comes for it.
 func (h *handler) redeem(w http.ResponseWriter, v *visit, c *callback) (after, error) {
 	st := c.state
-	lifetime := h.config.Callback.Lifetime
-	if lifetime == 0 {
-		lifetime = 24 * time.Hour // codes live minutes
+	// As long as the state could be used again; one without end as long as any
+	// code lives.
+	left := 24 * time.Hour
+	if lifetime := h.config.Callback.Lifetime; lifetime > 0 {
+		left = lifetime - h.Now().Sub(st.Started)
 	}
-	switch err := h.sessions.MarkUsed(v.ctx, st.FlowID(), lifetime+time.Minute); {
+	switch err := h.sessions.MarkUsed(v.ctx, st.FlowID(), left+time.Minute); {
 	case errors.Is(err, session.ErrExists):
 		todo, err := h.stale(v, c, "the sign-in was used before", "This answer of the identity provider was used before.")
 		if h.putOff(v, c) {

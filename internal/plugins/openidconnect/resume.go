@@ -8,6 +8,7 @@ import (
 
 	"sallyport/internal/flow"
 	"sallyport/internal/oidc"
+	"sallyport/internal/plugins/openidconnect/config"
 	"sallyport/internal/session"
 )
 
@@ -31,8 +32,9 @@ func (h *handler) resume(v *visit) (*session.Session, error) {
 	switch {
 	case errors.Is(err, session.ErrNone):
 		return nil, nil // ended meanwhile
-	case err != nil:
-		return nil, v.storeDown("keep session", err)
+	case err != nil: // it is loaded and valid: only its renewal has to wait
+		v.emit(flow.Event{Kind: flow.Session, Step: "keep session", Verdict: flow.Failed, Err: err})
+		return s, nil
 	}
 	v.cookies(lines)
 	return kept, nil
@@ -44,8 +46,8 @@ func (h *handler) refresh(v *visit, s *session.Session) (*session.Session, error
 	start := h.Now()
 	fresh, lines, err := h.sessions.Refresh(v.ctx, v.Visit, s, h.redeemRefresh)
 	v.step(flow.Refresh, "token request", "OpenID Connect Core 12", start, err)
+	v.cookies(lines)
 	if err == nil {
-		v.cookies(lines)
 		if e := fresh.Entry(); !usable(&e, h.Now(), h.config.Verification.Leeway) {
 			return nil, v.unexpected("refreshed access token has expired already", nil)
 		}
@@ -61,11 +63,14 @@ func (h *handler) refresh(v *visit, s *session.Session) (*session.Session, error
 		errors.As(err, &oauth) && oauth.Code == "invalid_grant":
 		return nil, h.endRefused(v)
 	}
+	if fresh != nil {
+		s = fresh // unfinished: the new refresh token beside the old access token
+	}
 	if e := s.Entry(); usable(&e, h.Now(), h.config.Verification.Leeway) {
 		return s, nil // the old token still serves
 	}
 	o := outcome{status: http.StatusServiceUnavailable, cause: "access token expired and cannot be refreshed now", err: err}
-	if oauth != nil {
+	if oauth != nil && oauth.Code != "temporarily_unavailable" && oauth.Code != "server_error" {
 		o.status, o.cause = http.StatusInternalServerError, "token endpoint answered "+oauth.Code+" to a refresh"
 	}
 	return nil, v.refuse(o)
@@ -93,9 +98,17 @@ func (h *handler) endUnusable(v *visit) error {
 	return h.endRefused(v)
 }
 
-// redeemRefresh is the one token request of a refresh (OpenID Connect Core
-// section 12). It runs under a context of its own and may serve many requests.
+// redeemRefresh is one refresh, counted. It runs under a context of its own and
+// may serve many requests.
 func (h *handler) redeemRefresh(ctx context.Context, current *session.Session) (session.Entry, error) {
+	e, err := h.exchangeRefresh(ctx, current)
+	h.Meter.Refresh(refreshResult(err))
+	return e, err
+}
+
+// exchangeRefresh is the one token request of a refresh (OpenID Connect Core
+// section 12).
+func (h *handler) exchangeRefresh(ctx context.Context, current *session.Session) (session.Entry, error) {
 	e := current.Entry()
 	client, ok := h.config.ClientByID(e.Realm.ClientID)
 	if !ok {
@@ -105,36 +118,56 @@ func (h *handler) redeemRefresh(ctx context.Context, current *session.Session) (
 	if err != nil {
 		return session.Entry{}, err
 	}
-	if !tokens.IDToken.Empty() {
-		check := h.idTokenCheck(client, tokens)
-		check.Previous = &oidc.PreviousIDToken{Subject: e.Subject}
-		if previous, err := oidc.UnverifiedClaims(e.IDToken); err == nil {
-			check.Previous.Issuer = previous.Issuer()
-		}
-		id, err := h.provider.VerifyIDToken(ctx, tokens.IDToken, check)
-		if err != nil {
+	rotated := e
+	if !tokens.RefreshToken.Empty() {
+		rotated.RefreshToken = tokens.RefreshToken
+	}
+	if err := h.verifyRefreshed(ctx, client, &e, tokens); err != nil {
+		if errors.Is(err, oidc.ErrIDToken) {
 			return session.Entry{}, err
 		}
-		e.IDToken = tokens.IDToken
-		if sid, ok := id.Text("sid"); ok {
-			e.SID = sid
-		}
+		// The old refresh token is spent: the new one must not get lost.
+		return rotated, &session.Unfinished{Err: err}
 	}
+	e.RefreshToken = rotated.RefreshToken
 	e.AccessToken, e.TokenType = tokens.AccessToken, tokens.TokenType
-	if !tokens.RefreshToken.Empty() {
-		e.RefreshToken = tokens.RefreshToken
-	}
 	if tokens.Scope != "" {
 		e.Scope = tokens.Scope
 	}
 	e.Expiry = tokens.ExpiresAt(h.Now(), h.config.Cache.TTL)
 	if h.wantsUserInfo() {
 		info, err := h.userInfo(ctx, e.AccessToken, e.Subject)
-		if err != nil {
+		switch {
+		case errors.Is(err, oidc.ErrUserInfoSubject):
 			return session.Entry{}, err
+		case err != nil: // what was known stays
+			h.Events.Emit(ctx, flow.Event{Kind: flow.Refresh, Step: "user info", Verdict: flow.Failed, Err: err, Plugin: h.id})
+		default:
+			e.Claims = []session.Claim{{Name: userInfoClaim, Value: string(info.Raw())}}
 		}
-		e.Claims = []session.Claim{{Name: userInfoClaim, Value: string(info.Raw())}}
 	}
 	h.keepClaims(&e)
 	return e, nil
+}
+
+// verifyRefreshed holds the ID token of a refresh, if there is one, to its
+// rules, and takes it over into e.
+func (h *handler) verifyRefreshed(ctx context.Context, client *config.Client, e *session.Entry, tokens *oidc.TokenResponse) error {
+	if tokens.IDToken.Empty() {
+		return nil
+	}
+	check := h.idTokenCheck(client, tokens)
+	check.Previous = &oidc.PreviousIDToken{Subject: e.Subject}
+	if previous, err := oidc.UnverifiedClaims(e.IDToken); err == nil {
+		check.Previous.Issuer = previous.Issuer()
+	}
+	id, err := h.provider.VerifyIDToken(ctx, tokens.IDToken, check)
+	if err != nil {
+		return err
+	}
+	e.IDToken = tokens.IDToken
+	if sid, ok := id.Text("sid"); ok {
+		e.SID = sid
+	}
+	return nil
 }

@@ -57,6 +57,7 @@ type rig struct {
 	sessions *faultyStore
 	clock    *clock
 	events   *events
+	meter    *meter
 	log      *syncBuffer
 	trusted  []netip.Prefix
 }
@@ -123,11 +124,11 @@ type rigOptions struct {
 // newRig starts a rig. The plugin sits on a route for every host.
 func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
-	r := &rig{t: t, echo: &echo.Handler{}, clock: &clock{}, events: &events{}, log: &syncBuffer{}, trusted: o.trusted}
+	r := &rig{t: t, echo: &echo.Handler{}, clock: &clock{}, events: &events{}, meter: &meter{}, log: &syncBuffer{}, trusted: o.trusted}
 	r.sessions = &faultyStore{Store: session.NewMemory(session.MemoryOptions{Now: r.clock.now})}
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	definition := openidconnect.Definition(openidconnect.Deps{
-		Logger: logger, Events: r.events, Now: r.clock.now,
+		Logger: logger, Events: r.events, Meter: r.meter, Now: r.clock.now,
 		OpenStore: func(config.StoreConfig) (openidconnect.Store, error) { return r.sessions, nil },
 	})
 	r.admin = definition.Admin[0].Handler
@@ -393,6 +394,8 @@ func (r *rig) refused(a answer, status, hits int) {
 type faultyStore struct {
 	session.Store
 	down atomic.Bool
+	// readOnly fails every call that writes.
+	readOnly atomic.Bool
 }
 
 func (f *faultyStore) Close() {}
@@ -404,6 +407,13 @@ func (f *faultyStore) fail() error {
 	return nil
 }
 
+func (f *faultyStore) failWrite() error {
+	if f.readOnly.Load() {
+		return fmt.Errorf("%w: read only", session.ErrUnavailable)
+	}
+	return f.fail()
+}
+
 func (f *faultyStore) Load(ctx context.Context, key string) (session.Record, error) {
 	if err := f.fail(); err != nil {
 		return session.Record{}, err
@@ -412,22 +422,29 @@ func (f *faultyStore) Load(ctx context.Context, key string) (session.Record, err
 }
 
 func (f *faultyStore) Create(ctx context.Context, key string, data []byte, ttl time.Duration) error {
-	if err := f.fail(); err != nil {
+	if err := f.failWrite(); err != nil {
 		return err
 	}
 	return f.Store.Create(ctx, key, data, ttl)
 }
 
 func (f *faultyStore) Mark(ctx context.Context, key string, ttl time.Duration) error {
-	if err := f.fail(); err != nil {
+	if err := f.failWrite(); err != nil {
 		return err
 	}
 	return f.Store.Mark(ctx, key, ttl)
 }
 
 func (f *faultyStore) CompareAndDelete(ctx context.Context, key string, version uint64) error {
-	if err := f.fail(); err != nil {
+	if err := f.failWrite(); err != nil {
 		return err
 	}
 	return f.Store.CompareAndDelete(ctx, key, version)
+}
+
+func (f *faultyStore) PutListing(ctx context.Context, key string, finders []string, data []byte, ttl time.Duration) error {
+	if err := f.failWrite(); err != nil {
+		return err
+	}
+	return f.Store.PutListing(ctx, key, finders, data, ttl)
 }

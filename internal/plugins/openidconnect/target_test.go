@@ -16,10 +16,10 @@ func TestCheckTarget(t *testing.T) {
 		want         bool
 	}{
 		{"same host", "http://service.test:8000/?hello=world", cookieScope{}, true},
-		{"same host, other port: cookies ignore ports", "http://service.test/x", cookieScope{}, true},
+		{"other port", "http://service.test/x", cookieScope{}, false},
 		{"path that looks like a host stays a path of ours", "http://service.test:8000//evil.test/x", cookieScope{}, true},
-		{"encoded slashes stay a path of ours", "http://service.test/%2F%2Fevil.test", cookieScope{}, true},
-		{"doubly encoded", "http://service.test/%252F%255Cevil.test", cookieScope{}, true},
+		{"encoded slashes stay a path of ours", "http://service.test:8000/%2F%2Fevil.test", cookieScope{}, true},
+		{"doubly encoded", "http://service.test:8000/%252F%255Cevil.test", cookieScope{}, true},
 		{"another host", "http://evil.test/", cookieScope{}, false},
 		{"host that ends alike", "http://evilservice.test/", cookieScope{}, false},
 		{"host that begins alike", "http://service.test.evil.test/", cookieScope{}, false},
@@ -30,23 +30,23 @@ func TestCheckTarget(t *testing.T) {
 		{"backslash", `http://service.test/\evil.test`, cookieScope{}, false},
 		{"backslash before the host", `http:\\service.test/`, cookieScope{}, false},
 		{"backslash in the host", `http://evil.test\@service.test/`, cookieScope{}, false},
-		{"tab", "http://service.test/\t/evil.test", cookieScope{}, false},
-		{"line break", "http://service.test/\r\nSet-Cookie: a=b", cookieScope{}, false},
-		{"blank", "http://service.test/ x", cookieScope{}, false},
+		{"tab", "http://service.test:8000/\t/evil.test", cookieScope{}, false},
+		{"line break", "http://service.test:8000/\r\nSet-Cookie: a=b", cookieScope{}, false},
+		{"blank", "http://service.test:8000/ x", cookieScope{}, false},
 		{"javascript", "javascript:alert(1)", cookieScope{}, false},
 		{"data", "data:text/html,x", cookieScope{}, false},
-		{"fragment", "http://service.test/#x", cookieScope{}, false},
+		{"fragment", "http://service.test:8000/#x", cookieScope{}, false},
 		{"relative", "/x", cookieScope{}, false},
 		{"empty", "", cookieScope{}, false},
-		{"within the cookie's domain", "http://service.test/", cookieScope{Domain: ".service.test"}, true},
+		{"within the cookie's domain", "http://service.test:8000/", cookieScope{Domain: ".service.test"}, true},
 		{"subdomain within the cookie's domain", "http://a.service.test/", cookieScope{Domain: "service.test"}, true},
 		{"outside the cookie's domain", "http://other.test/", cookieScope{Domain: "service.test"}, false},
 		{"redirect URI outside the cookie's domain", "http://a.other.test/", cookieScope{Domain: "other.test"}, false},
-		{"within the cookie's path", "http://service.test/app/x", cookieScope{Path: "/app"}, true},
-		{"outside the cookie's path", "http://service.test/other", cookieScope{Path: "/app"}, false},
-		{"path that begins alike", "http://service.test/apple", cookieScope{Path: "/app"}, false},
-		{"secure cookie over https", "https://service.test/", cookieScope{Secure: true}, true},
-		{"secure cookie over http", "http://service.test/", cookieScope{Secure: true}, false},
+		{"within the cookie's path", "http://service.test:8000/app/x", cookieScope{Path: "/app"}, true},
+		{"outside the cookie's path", "http://service.test:8000/other", cookieScope{Path: "/app"}, false},
+		{"path that begins alike", "http://service.test:8000/apple", cookieScope{Path: "/app"}, false},
+		{"secure cookie over https", "https://service.test:8000/", cookieScope{Secure: true}, true},
+		{"secure cookie over http", "http://service.test:8000/", cookieScope{Secure: true}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestCheckTarget(t *testing.T) {
 
 func FuzzCheckTarget(f *testing.F) {
 	for _, s := range []string{
-		"http://service.test/", "//evil", `/\evil`, "http://service.test@evil/", "http://service.test:80/%2f", "http://[::1]/",
+		"http://service.test:8000/", "//evil", `/\evil`, "http://service.test@evil/", "http://service.test:80/%2f", "http://[::1]/",
 		"http://service.test\x00.evil/", "http://SERVICE.test/", "http://service.test:x/", "http:/service.test/",
 	} {
 		f.Add(s)

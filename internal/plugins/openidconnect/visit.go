@@ -30,9 +30,9 @@ type visit struct {
 
 func (h *handler) arrive(q *plugin.Request) *visit {
 	c := &q.Canonical
-	v := &visit{h: h, q: q, ctx: q.HTTP.Context(), Visit: session.Visit{
+	v := &visit{h: h, q: q, ctx: q.Context(), Visit: session.Visit{
 		Cookie: q.HTTP.Header["Cookie"], Secure: c.Scheme == "https", Host: c.ForwardedHost,
-		Scheme: c.Scheme, UserAgent: q.HTTP.UserAgent(),
+		Path: c.RawPath, Scheme: c.Scheme, UserAgent: q.HTTP.UserAgent(),
 	}}
 	if h.bindIP {
 		v.IP = c.Client.String()
@@ -54,13 +54,16 @@ func (v *visit) load() (*session.Session, error) {
 	var none *session.NoSession
 	switch {
 	case errors.As(err, &none):
+		v.h.Meter.SessionLoad(string(none.Reason))
 		v.cookies(none.Cookies)
 		if none.Reason != session.ReasonNoCookie {
 			v.emit(flow.Event{Kind: flow.Session, Step: "session cookie", Verdict: flow.Refused, Found: string(none.Reason)})
 		}
 	case err != nil:
+		v.h.Meter.SessionLoad(loadUnavailable)
 		v.err = v.storeDown("load session", err)
 	default:
+		v.h.Meter.SessionLoad(loadFound)
 		v.session = s
 	}
 	return v.session, v.err
@@ -125,6 +128,16 @@ func mayRedirect(r *http.Request) bool {
 		return false
 	}
 	return !strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest") && r.Header.Get("Upgrade") == ""
+}
+
+// foreign tells whether the request says that another site caused it.
+func (v *visit) foreign() bool {
+	header := v.q.HTTP.Header
+	if site := header.Get("Sec-Fetch-Site"); site != "" {
+		return site != "same-origin" && site != "same-site" && site != "none"
+	}
+	origin := header.Get("Origin")
+	return origin != "" && origin != v.q.Canonical.Origin()
 }
 
 // topLevel tells whether the request is a person's browser on its way in its

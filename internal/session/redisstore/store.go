@@ -19,7 +19,7 @@ import (
 
 const (
 	defaultTimeout  = 2 * time.Second
-	defaultMaxMarks = 100_000
+	defaultMaxMarks = 1_000_000
 	versionSize     = 8
 	bufferSize      = 64 << 10
 	keepAlive       = 5 * time.Second
@@ -48,7 +48,9 @@ type Options struct {
 	ConnectTimeout, Timeout time.Duration
 
 	// MaxMarks bounds the single-use marks that live at the same time; default
-	// 100,000.
+	// 1,000,000. Every callback that carries a state of ours leaves one for as
+	// long as a login may take, so a full store means no login. A mark takes
+	// about 150 bytes in Redis: 150 MB at the default, when full.
 	MaxMarks int
 }
 

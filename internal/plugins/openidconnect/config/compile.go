@@ -89,6 +89,8 @@ func (c *Config) warn() {
 	}
 	say(len(c.Method.Enabled) == 0, "config.auth_methods: no credential is recognised, so that every request is refused")
 	say(len(c.Clients) == 0, "config.client_id: no client is configured, so that nobody can log in")
+	say(c.Method.Has(MethodAuthorizationCode) && !c.Method.Has(MethodSession) && c.Login.Action == LoginRedirect,
+		"config.auth_methods: authorization_code without session and login_action redirect send every user agent round in circles")
 	say(!c.Session.Secret.Empty() && len(c.Session.Secret.Reveal()) < weakSecret,
 		"config.session_secret: shorter than 16 bytes, which can be guessed")
 	say(!c.Verification.Signature, "config.verify_signature: signatures of ID Tokens are not verified")

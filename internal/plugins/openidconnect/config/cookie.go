@@ -78,6 +78,9 @@ func checkCookieNames() schema.Check {
 	return schema.Check{Fields: []string{login, kept}, Run: func(v map[string]any) []schema.Violation {
 		a, _ := v[login].(string)
 		b, _ := v[kept].(string)
+		if a != "" && strings.HasPrefix(b, a+"_target") {
+			return []schema.Violation{{Field: kept, Message: fmt.Sprintf("must differ from %s and its companions", login)}}
+		}
 		rest, same := strings.CutPrefix(a, b)
 		if a == "" || b == "" || !same || len(rest) > 1 || strings.Trim(rest, "23456789") != "" {
 			return nil

@@ -18,7 +18,15 @@ func (c *Config) Policy() string {
 		fmt.Sprintf("jwks=%q extra=%q", c.Issuer.Endpoints.JWKS, sorted(c.Issuer.ExtraJWKS)),
 		fmt.Sprintf("token=%q userinfo=%q", c.Issuer.Endpoints.Token, c.Issuer.Endpoints.UserInfo),
 		fmt.Sprintf("proxy=%q,%q", c.HTTP.HTTPProxy, c.HTTP.HTTPSProxy),
+		fmt.Sprintf("max_age=%s pkce=%s", optional(c.Authorization.MaxAge), optional(c.Authorization.PKCE)),
 	}, " ")
+}
+
+func optional[T any](v *T) string {
+	if v == nil {
+		return "unset"
+	}
+	return fmt.Sprint(*v)
 }
 
 func sorted(list []string) []string {

@@ -1,0 +1,254 @@
+package server
+
+import (
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// fields appends members of one record, as JSON or as text. The order is that
+// of the calls.
+type fields struct {
+	b    []byte
+	json bool
+	// before and after stand around the name of a member.
+	before, after string
+}
+
+// appendFields appends a record with its line end. It says nothing of the
+// query, in which codes and tokens travel, and nothing of cookies and
+// credentials.
+func appendFields(b []byte, r *accessRecord, json bool) []byte {
+	f := fields{b: b, json: json, before: " ", after: "="}
+	if json {
+		f.before, f.after = `,"`, `":`
+	}
+	f.start(r.at)
+	f.text("level", "INFO")
+	f.text("msg", "request")
+	f.text("request_id", r.ID)
+	f.client(r)
+	f.text("method", r.HTTP.Method)
+	f.text("scheme", r.Canonical.Scheme)
+	f.text("host", r.Canonical.Host)
+	f.text("path", path(r.Request))
+	f.text("protocol", r.HTTP.Proto)
+	a := &r.Access
+	f.number("status", int64(a.Status))
+	f.number("bytes_sent", a.BytesSent)
+	f.milliseconds("duration_ms", r.took)
+	if !a.UpstreamStart.IsZero() {
+		f.milliseconds("upstream_ms", a.UpstreamLatency)
+		f.number("upstream_status", int64(a.UpstreamStatus))
+		f.text("upstream", a.UpstreamAddr)
+	}
+	if r.Route != nil {
+		f.text("route_id", r.Route.ID)
+	}
+	if r.Service != nil {
+		f.text("service_id", r.Service.ID)
+	}
+	if r.Consumer != nil {
+		f.text("consumer_id", r.Consumer.ID)
+	}
+	if r.FlowID != "" {
+		f.text("flow_id", r.FlowID)
+	}
+	if agent := r.HTTP.Header["User-Agent"]; len(agent) > 0 && agent[0] != "" {
+		f.text("user_agent", agent[0])
+	}
+	if r.cut {
+		f.key("cut")
+		f.b = append(f.b, "true"...)
+	}
+	if r.sample > 0 {
+		f.number("sample", int64(r.sample))
+	}
+	if a.Err != nil {
+		f.text("error", a.Err.Error())
+	}
+	if json {
+		f.b = append(f.b, '}')
+	}
+	return append(f.b, '\n')
+}
+
+// key appends the name of a member, which needs no escaping.
+func (f *fields) key(name string) {
+	f.b = append(f.b, f.before...)
+	f.b = append(f.b, name...)
+	f.b = append(f.b, f.after...)
+}
+
+func (f *fields) text(name, value string) {
+	f.key(name)
+	switch {
+	case f.json:
+		f.b = appendJSON(f.b, value)
+	case plain(value):
+		f.b = append(f.b, value...)
+	default:
+		f.b = strconv.AppendQuote(f.b, value)
+	}
+}
+
+// client appends the client's address, or that of the peer for a request that
+// was refused before it was known.
+func (f *fields) client(r *accessRecord) {
+	a := r.Canonical.Client
+	if !a.IsValid() || a.Zone() != "" {
+		f.text("client", client(r.Request))
+		return
+	}
+	f.key("client")
+	if f.json {
+		f.b = append(f.b, '"')
+	}
+	f.b = a.AppendTo(f.b) // digits, letters, dots and colons
+	if f.json {
+		f.b = append(f.b, '"')
+	}
+}
+
+func (f *fields) number(name string, value int64) {
+	f.key(name)
+	f.b = strconv.AppendInt(f.b, value, 10)
+}
+
+// milliseconds appends d with three decimals at most.
+func (f *fields) milliseconds(name string, d time.Duration) {
+	f.key(name)
+	us := max(d, 0).Microseconds()
+	f.b = strconv.AppendInt(f.b, us/1000, 10)
+	if rest := us % 1000; rest != 0 {
+		f.b = append(f.b, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+	}
+}
+
+// start begins the record with its time.
+func (f *fields) start(t time.Time) {
+	t = t.Truncate(time.Millisecond)
+	if !f.json {
+		f.b = t.AppendFormat(append(f.b, "time="...), time.RFC3339Nano)
+		return
+	}
+	f.b = t.AppendFormat(append(f.b, `{"time":"`...), time.RFC3339Nano)
+	f.b = append(f.b, '"')
+}
+
+// plain tells whether a text value can stand without quotes.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= utf8.RuneSelf-1 || c == '"' || c == '=' || c == '\\' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendJSON appends s as a JSON string. Bytes that are no UTF-8 become U+FFFD;
+// the separators that end a line in JavaScript are escaped.
+func appendJSON(b []byte, s string) []byte {
+	b = append(b, '"')
+	done := 0 // what was appended of s
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if c >= ' ' && c != '"' && c != '\\' {
+				i++
+				continue
+			}
+			b = append(b, s[done:i]...)
+			if c == '"' || c == '\\' {
+				b = append(b, '\\', c)
+			} else {
+				b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
+			}
+			i++
+			done = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 || r == '\u2028' || r == '\u2029' {
+			b = append(b, s[done:i]...)
+			b = append(b, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf], hexDigits[r&0xf])
+			done = i + size
+		}
+		i += size
+	}
+	b = append(b, s[done:]...)
+	return append(b, '"')
+}
+
+// appendCombined appends a record in the combined format of Apache and nginx,
+// without a query:
+//
+//	address - consumer [time] "method path protocol" status bytes "referer" "user agent"
+func appendCombined(b []byte, r *accessRecord) []byte {
+	if a := r.Canonical.Client; a.IsValid() && a.Zone() == "" {
+		b = a.AppendTo(b)
+	} else {
+		b = appendEscaped(b, client(r.Request))
+	}
+	b = append(b, " - "...)
+	user := ""
+	if r.Consumer != nil {
+		user = r.Consumer.Username
+	}
+	b = appendEscaped(b, user)
+	b = append(b, " ["...)
+	b = r.at.AppendFormat(b, "02/Jan/2006:15:04:05 -0700")
+	b = append(b, `] "`...)
+	b = appendEscaped(b, r.HTTP.Method)
+	b = append(b, ' ')
+	b = appendEscaped(b, path(r.Request))
+	b = append(b, ' ')
+	b = appendEscaped(b, r.HTTP.Proto)
+	b = append(b, `" `...)
+	b = strconv.AppendInt(b, int64(r.Access.Status), 10)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, r.Access.BytesSent, 10)
+	b = append(b, ` "`...)
+	b = appendQuoted(b, referer(r.HTTP.Header.Get("Referer")))
+	b = append(b, `" "`...)
+	b = appendQuoted(b, r.HTTP.Header.Get("User-Agent"))
+	return append(b, '"', '\n')
+}
+
+// referer leaves out of a URL what may be a secret: user information, the
+// query and the fragment.
+func referer(s string) string {
+	if i := strings.IndexAny(s, "?#"); i >= 0 {
+		s = s[:i]
+	}
+	if strings.Contains(s, "@") {
+		return ""
+	}
+	return s
+}
+
+// appendEscaped appends a field that ends at the next space.
+func appendEscaped(b []byte, s string) []byte { return appendHexed(b, s, ' ') }
+
+// appendQuoted appends a field that stands between quotes.
+func appendQuoted(b []byte, s string) []byte { return appendHexed(b, s, 0x1f) }
+
+// appendHexed writes bytes up to last, quotes, backslashes and what is not
+// ASCII as \xHH, as nginx does; an empty value as a dash.
+func appendHexed(b []byte, s string, last byte) []byte {
+	if s == "" {
+		return append(b, '-')
+	}
+	for i := range len(s) {
+		c := s[i]
+		if c <= last || c == '"' || c == '\\' || c >= 0x7f {
+			b = append(b, '\\', 'x', hexDigits[c>>4], hexDigits[c&0xf])
+			continue
+		}
+		b = append(b, c)
+	}
+	return b
+}

@@ -1,0 +1,66 @@
+package telemetry
+
+import (
+	"context"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sallyport/internal/flow"
+)
+
+// Flows is a flow.Sink that counts steps.
+type Flows struct{ steps *prometheus.CounterVec }
+
+var _ flow.Sink = (*Flows)(nil)
+
+func newFlows(steps *prometheus.CounterVec) *Flows { return &Flows{steps: steps} }
+
+// knownSteps are the steps that have a series of their own.
+var knownSteps = map[string]bool{
+	"access token expired, no refresh token": true,
+	"authorization request":                  true,
+	"authorization response":                 true,
+	"authorization response issuer":          true,
+	"claims":                                 true,
+	"cookies and target":                     true,
+	"discovery":                              true,
+	"end session":                            true,
+	"id token":                               true,
+	"keep session":                           true,
+	"load session":                           true,
+	"logout request":                         true,
+	"mark login as used":                     true,
+	"open session":                           true,
+	"redirect to the target":                 true,
+	"refresh session":                        true,
+	"same-origin repeat":                     true,
+	"session":                                true,
+	"session cookie":                         true,
+	"session exists":                         true,
+	"signing keys":                           true,
+	"state":                                  true,
+	"token request":                          true,
+	"transaction":                            true,
+	"user info":                              true,
+}
+
+// Emit implements flow.Sink.
+func (f *Flows) Emit(_ context.Context, e flow.Event) {
+	step, _, _ := strings.Cut(e.Step, ":") // what follows is the rule
+	if !knownSteps[step] {
+		step = other
+	}
+	kind, verdict := e.Kind, e.Verdict
+	switch kind {
+	case flow.Login, flow.Callback, flow.Refresh, flow.Logout, flow.Session:
+	default:
+		kind = other
+	}
+	switch verdict {
+	case flow.Passed, flow.Refused, flow.Failed:
+	default:
+		verdict = other
+	}
+	f.steps.WithLabelValues(string(kind), step, string(verdict)).Inc()
+}
