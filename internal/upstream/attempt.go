@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -16,8 +15,8 @@ import (
 var (
 	errReadTimeout  = errors.New("read timeout")
 	errWriteTimeout = errors.New("write timeout")
-	// errLost is the cause when the connection ended before the response head
-	// and a body was on its way.
+	// errLost says that the upstream ended the connection. It is the cause when
+	// that was before the response head and a body was on its way.
 	errLost = errors.New("connection ended")
 )
 
@@ -64,7 +63,7 @@ func (e *exchange) begin() (*attempt, *http.Request) {
 	}
 	out := e.out.WithContext(httptrace.WithClientTrace(a.ctx, trace))
 	if e.source != nil {
-		a.body = &sentBody{a: a, source: e.source, body: e.source.open(), trailer: out.Trailer}
+		a.body = &sentBody{pace: a, source: e.source, body: e.source.open(), trailer: out.Trailer}
 		out.Body = a.body
 		// The transport waits for a read of the body however the attempt ends.
 		a.released = context.AfterFunc(a.ctx, a.interrupt)
@@ -89,11 +88,17 @@ func (a *attempt) wasInterrupted() bool {
 	return a.interrupted
 }
 
-// broken reports whether the upstream ended the connection.
-func (a *attempt) broken() bool {
+// blame gives errLost for what http.Transport says when the upstream ended the
+// connection, and err for everything else.
+func (a *attempt) blame(err error) error {
+	_, undialed := errors.AsType[*dialError](err)
+	_, gone := errors.AsType[*clientError](err)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.conn != nil && a.conn.ended.Load()
+	if undialed || gone || errors.Is(err, errMalformed) || a.conn == nil || !a.conn.ended.Load() {
+		return err
+	}
+	return errLost
 }
 
 // lost ends an attempt whose connection has ended before the response head.
@@ -215,8 +220,7 @@ func (a *attempt) gotBody() {
 	stop(a.reading)
 }
 
-// gotInformation passes a 1xx response on, but 100: the server sends its own as
-// soon as the upstream takes the body. Nothing of the final head is in it.
+// gotInformation passes a 1xx response on.
 func (a *attempt) gotInformation(status int, header textproto.MIMEHeader) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -227,18 +231,14 @@ func (a *attempt) gotInformation(status int, header textproto.MIMEHeader) error 
 		stop(a.reading)
 		defer a.arm(&a.reading, a.e.readTimeout, errReadTimeout)
 	}
-	if status == http.StatusContinue || !a.e.r.ProtoAtLeast(1, 1) {
-		return nil
+	if a.e.inform(status, http.Header(header)) {
+		a.informed = true
 	}
-	passed := http.Header(header)
-	a.e.cleanResponse(passed)
-	h := a.e.w.Header()
-	final := maps.Clone(h)
-	clear(h)
-	maps.Copy(h, passed)
-	a.e.w.WriteHeader(status)
-	clear(h)
-	maps.Copy(h, final)
-	a.informed = true
 	return nil
+}
+
+func (a *attempt) reached() reach {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return reach{a.connected, a.informed}
 }

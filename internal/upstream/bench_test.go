@@ -21,7 +21,7 @@ func (*nullWriter) Write(p []byte) (int, error) { return len(p), nil }
 func (w *nullWriter) WriteHeader(int)           { clear(w.h) }
 
 // static is an upstream that answers each request with the same bytes.
-func static(b *testing.B) *entity.Service {
+func static(b testing.TB) *entity.Service {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -56,7 +56,7 @@ func static(b *testing.B) *entity.Service {
 	return &entity.Service{ID: "s1", Protocol: "http", Host: address.IP.String(), Port: address.Port, Enabled: true}
 }
 
-func browserRequest(b *testing.B) (*http.Request, message.Request) {
+func browserRequest(b testing.TB) (*http.Request, message.Request) {
 	b.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/anything?hello=world", nil)
 	r.Host = "service.test"
@@ -73,23 +73,29 @@ func browserRequest(b *testing.B) (*http.Request, message.Request) {
 	return r, canonical
 }
 
-// BenchmarkServe measures an exchange over loopback with a kept connection.
-func BenchmarkServe(b *testing.B) {
+// exchangeOf is what a browser with a session asks of a static upstream.
+func exchangeOf(b testing.TB) (*Target, *Exchange, *http.Request) {
+	b.Helper()
 	p := New(Options{})
 	target := p.Target(static(b))
-	defer target.Close()
+	b.Cleanup(target.Close)
 	r, canonical := browserRequest(b)
-	route := &entity.Route{ResponseBuffering: true}
+	overlay := &message.Overlay{}
+	overlay.RemoveSpellings("X-Userinfo")
+	overlay.Set("Authorization", "Bearer token")
+	return target, &Exchange{
+		Canonical: &canonical, Route: &entity.Route{ResponseBuffering: true}, Path: canonical.Path,
+		RequestID: "0123456789abcdef0123456789abcdef", Header: overlay,
+		DropCookies: []string{"session"}, OwnCookies: []message.OwnCookie{{Name: "session"}},
+	}, r
+}
+
+// BenchmarkServe measures an exchange over loopback with a kept connection.
+func BenchmarkServe(b *testing.B) {
+	target, x, r := exchangeOf(b)
 	w := &nullWriter{h: http.Header{}}
 	b.ReportAllocs()
 	for b.Loop() {
-		var overlay message.Overlay
-		overlay.RemoveSpellings("X-Userinfo")
-		overlay.Set("Authorization", "Bearer token")
-		x := &Exchange{
-			Canonical: &canonical, Route: route, Path: canonical.Path, RequestID: "0123456789abcdef0123456789abcdef",
-			Header: &overlay, DropCookies: []string{"session"}, OwnCookies: []message.OwnCookie{{Name: "session"}},
-		}
 		if err := target.Serve(b.Context(), w, r, x); err != nil {
 			b.Fatal(err)
 		}
@@ -99,7 +105,8 @@ func BenchmarkServe(b *testing.B) {
 // BenchmarkRoundTrip is what of that net/http's transport needs alone.
 func BenchmarkRoundTrip(b *testing.B) {
 	s := static(b)
-	t := New(Options{}).transport(transportKey{})
+	p := New(Options{})
+	t := p.transport(p.dialer(transportKey{}))
 	defer t.CloseIdleConnections()
 	authority, _, _ := hostForms(s, false)
 	r, _ := browserRequest(b)

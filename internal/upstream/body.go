@@ -23,7 +23,9 @@ type bodySource struct {
 	// failed holds the error of the user agent's side.
 	failed atomic.Pointer[error]
 
-	mu sync.Mutex // guards what follows; held while the body is read
+	turn sync.Mutex // held while the user agent's body is read; taken before mu
+
+	mu sync.Mutex // guards what follows
 	// keeps tells that kept holds all that was read so far, complete that
 	// nothing comes after it.
 	keeps, complete bool
@@ -55,11 +57,20 @@ func (s *bodySource) replayable() bool {
 	if s == nil || s.rewind != nil || !s.used.Load() {
 		return true
 	}
-	if !s.mu.TryLock() {
+	if !s.turn.TryLock() {
 		return false // somebody still reads it
 	}
+	defer s.turn.Unlock()
+	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.keeps
+}
+
+// keep keeps what is read from now on. Nothing was read yet.
+func (s *bodySource) keep() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keeps = true
 }
 
 // keptBody is the body from its beginning: what was kept, and then the rest.
@@ -68,8 +79,32 @@ type keptBody struct {
 	off int
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. What was kept does not wait for what is read.
 func (b *keptBody) Read(p []byte) (int, error) {
+	if n, err := b.again(p); n > 0 || err != nil {
+		return n, err
+	}
+	s := b.s
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if n, err := b.again(p); n > 0 || err != nil {
+		return n, err
+	}
+	n, err := s.r.Body.Read(p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.complete = errors.Is(err, io.EOF)
+	if s.keeps = s.keeps && len(s.kept)+n <= maxKept; s.keeps {
+		s.kept = append(s.kept, p[:n]...)
+		b.off += n
+	} else {
+		s.kept = nil // nobody begins again
+	}
+	return n, err
+}
+
+// again reads what was kept.
+func (b *keptBody) again(p []byte) (int, error) {
 	s := b.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,15 +116,7 @@ func (b *keptBody) Read(p []byte) (int, error) {
 	if s.complete {
 		return 0, io.EOF
 	}
-	n, err := s.r.Body.Read(p)
-	s.complete = errors.Is(err, io.EOF)
-	if s.keeps = s.keeps && len(s.kept)+n <= maxKept; s.keeps {
-		s.kept = append(s.kept, p[:n]...)
-		b.off += n
-	} else {
-		s.kept = nil // nobody begins again
-	}
-	return n, err
+	return 0, nil
 }
 
 // failure is what went wrong on the user agent's side, nil for nothing.
@@ -103,11 +130,19 @@ func (s *bodySource) failure() error {
 	return nil
 }
 
+// pace learns when the user agent is waited for, and may end that.
+type pace interface {
+	bodyWaits() bool
+	bodyGoes()
+	wasInterrupted() bool
+}
+
 // sentBody is the body of one attempt. The transport reads and closes it, in
 // its own time: after detach it gives nothing and touches nothing of the
 // request. Close leaves the source open for the next attempt and the server.
 type sentBody struct {
-	a       *attempt
+	// pace is told of each read; nil for nobody.
+	pace    pace
 	source  *bodySource
 	body    io.Reader
 	trailer http.Header
@@ -123,11 +158,13 @@ func (b *sentBody) Read(p []byte) (int, error) {
 		return 0, errDetached
 	}
 	b.source.used.Store(true)
-	if !b.a.bodyWaits() {
+	if b.pace != nil && !b.pace.bodyWaits() {
 		return 0, errDetached
 	}
 	n, err := b.body.Read(p)
-	b.a.bodyGoes()
+	if b.pace != nil {
+		b.pace.bodyGoes()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.detached {
@@ -136,7 +173,7 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	switch {
 	case errors.Is(err, io.EOF):
 		fillTrailer(b.trailer, b.source.r.Trailer)
-	case err != nil && !b.a.wasInterrupted():
+	case err != nil && (b.pace == nil || !b.pace.wasInterrupted()):
 		b.source.failed.CompareAndSwap(nil, &err)
 	}
 	return n, err

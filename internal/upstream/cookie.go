@@ -15,12 +15,17 @@ func dropCookies(h http.Header, patterns []string) {
 	if len(lines) == 0 || len(lines) == 1 && len(patterns) == 0 {
 		return
 	}
-	line := strings.Join(lines, "; ") // HTTP/2 sends them in crumbs
-	if kept := withoutCookies(line, patterns); kept == "" {
+	if kept := keptCookies(lines, patterns); kept == "" {
 		delete(h, "Cookie")
 	} else {
 		h["Cookie"] = []string{kept}
 	}
+}
+
+// keptCookies joins Cookie lines (HTTP/2 sends them in crumbs) and removes the
+// cookies named by patterns.
+func keptCookies(lines, patterns []string) string {
+	return withoutCookies(strings.Join(lines, "; "), patterns)
 }
 
 // withoutCookies removes the cookies named by patterns from a Cookie line.
@@ -68,19 +73,27 @@ func (e *exchange) dropSetCookies(h http.Header) {
 	}
 	kept := lines[:0:0]
 	for _, line := range lines {
-		pair, _, _ := strings.Cut(line, ";")
-		name := cookieName(pair)
-		if own := ownCookie(e.OwnCookies, name); own != nil {
-			e.t.proxy.reportDrop(e, own, name)
-			continue
+		if !e.dropsSetCookie(line) {
+			kept = append(kept, line)
 		}
-		kept = append(kept, line)
 	}
 	if len(kept) == 0 {
 		delete(h, "Set-Cookie")
 		return
 	}
 	h["Set-Cookie"] = kept
+}
+
+// dropsSetCookie reports whether a Set-Cookie line sets a cookie of ours.
+func (e *exchange) dropsSetCookie(line string) bool {
+	pair, _, _ := strings.Cut(line, ";")
+	name := cookieName(pair)
+	own := ownCookie(e.OwnCookies, name)
+	if own == nil {
+		return false
+	}
+	e.t.proxy.reportDrop(e, own, name)
+	return true
 }
 
 // cookieName is the name under which a user agent sends a cookie back: of one

@@ -81,28 +81,30 @@ func TestOneCookieHeaderReachesTheUpstream(t *testing.T) {
 
 func TestSetCookieUnderOurNamesIsDroppedAndLoggedOnce(t *testing.T) {
 	t.Parallel()
-	addr := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Add("Set-Cookie", "session=theirs; Path=/")
-		w.Header().Add("Set-Cookie", "theme=dark")
-		w.Header().Add("Set-Cookie", " session2 =theirs")
-		w.Header().Add("Set-Cookie", "=session=theirs; Path=/") // sent back as session=theirs
-		w.Header().Add("Set-Cookie", "=plain")
-	})
-	b := start(t, addr, func(s *setup) {
-		s.exchange = func(x *Exchange) {
-			x.OwnCookies = []message.OwnCookie{{Name: "session*", Setting: "config.session_cookie_name"}}
+	bothClients(t, func(t *testing.T, start starter) {
+		addr := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Add("Set-Cookie", "session=theirs; Path=/")
+			w.Header().Add("Set-Cookie", "theme=dark")
+			w.Header().Add("Set-Cookie", " session2 =theirs")
+			w.Header().Add("Set-Cookie", "=session=theirs; Path=/") // sent back as session=theirs
+			w.Header().Add("Set-Cookie", "=plain")
+		})
+		b := start(t, addr, func(s *setup) {
+			s.exchange = func(x *Exchange) {
+				x.OwnCookies = []message.OwnCookie{{Name: "session*", Setting: "config.session_cookie_name"}}
+			}
+		})
+		for range 2 {
+			res := b.get(t, "/")
+			if diff := cmp.Diff([]string{"theme=dark", "=plain"}, res.Header["Set-Cookie"]); diff != "" {
+				t.Error(diff)
+			}
+		}
+		if n := strings.Count(b.log.String(), "setting=config.session_cookie_name"); n != 1 {
+			t.Errorf("logged %d times, want once:\n%s", n, b.log)
+		}
+		if strings.Contains(b.log.String(), "theirs") {
+			t.Error("the cookie's value is in the log")
 		}
 	})
-	for range 2 {
-		res := b.get(t, "/")
-		if diff := cmp.Diff([]string{"theme=dark", "=plain"}, res.Header["Set-Cookie"]); diff != "" {
-			t.Error(diff)
-		}
-	}
-	if n := strings.Count(b.log.String(), "setting=config.session_cookie_name"); n != 1 {
-		t.Errorf("logged %d times, want once:\n%s", n, b.log)
-	}
-	if strings.Contains(b.log.String(), "theirs") {
-		t.Error("the cookie's value is in the log")
-	}
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 
 	"sallyport/internal/httperror"
 )
@@ -27,21 +29,19 @@ type clientError struct{ err error }
 func (e *clientError) Error() string { return "user agent: " + e.err.Error() }
 func (e *clientError) Unwrap() error { return e.err }
 
-// errNonsense is the cause of a response that is none.
-var errNonsense = errors.New("invalid response")
-
-// nonsense tells why a response head cannot be passed on.
-func nonsense(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", errNonsense, fmt.Sprintf(format, args...))
-}
-
-// errMalformed stands for whatever the transport finds wrong with an answer:
-// its own text quotes the upstream.
+// errMalformed is the cause of a response that is none. It stands for whatever
+// http.Transport finds wrong with one, as its own text quotes the upstream.
 var errMalformed = errors.New("malformed response")
 
-// failure turns the error of an attempt into what the gateway answers. What
-// ended the attempt first counts: everything else may follow from it.
-func (e *exchange) failure(a *attempt, err error) *httperror.Error {
+// nonsense tells why a response cannot be passed on; it quotes nothing of it.
+func nonsense(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errMalformed, fmt.Sprintf(format, args...))
+}
+
+// failure turns the error of an attempt into what the gateway answers. cause is
+// with what the attempt was ended, nil when it ended by itself. What ended the
+// attempt first counts: everything else may follow from it.
+func (e *exchange) failure(cause, err error) *httperror.Error {
 	if _, ok := errors.AsType[*clientError](err); ok {
 		return httperror.Wrap(StatusClientGone, "Client closed request", err)
 	}
@@ -51,7 +51,7 @@ func (e *exchange) failure(a *attempt, err error) *httperror.Error {
 	if bodyErr := e.source.failure(); bodyErr != nil && (!gone || errors.Is(bodyErr, os.ErrDeadlineExceeded)) {
 		return bodyFailure(bodyErr)
 	}
-	switch cause := context.Cause(a.ctx); {
+	switch {
 	case errors.Is(cause, errReadTimeout), errors.Is(cause, errWriteTimeout):
 		return gatewayError(http.StatusGatewayTimeout, cause)
 	case errors.Is(cause, errLost):
@@ -61,16 +61,16 @@ func (e *exchange) failure(a *attempt, err error) *httperror.Error {
 	case e.ctx.Err() != nil:
 		return httperror.From(context.Cause(e.ctx))
 	}
-	return e.upstreamFailure(a, err)
+	return upstreamFailure(err)
 }
 
 // upstreamFailure is what the upstream, or the way to it, is to blame for.
-func (e *exchange) upstreamFailure(a *attempt, err error) *httperror.Error {
+func upstreamFailure(err error) *httperror.Error {
 	if _, ok := errors.AsType[*dialError](err); !ok {
 		switch {
-		case errors.Is(err, errNonsense):
+		case errors.Is(err, errMalformed):
 			return gatewayError(http.StatusBadGateway, err)
-		case a.broken():
+		case lost(err):
 			return gatewayError(http.StatusBadGateway, errLost)
 		}
 		return gatewayError(http.StatusBadGateway, errMalformed)
@@ -85,11 +85,18 @@ func (e *exchange) upstreamFailure(a *attempt, err error) *httperror.Error {
 	return gatewayError(http.StatusBadGateway, err)
 }
 
+// lost reports whether an error is that the upstream ended the connection.
+func lost(err error) bool {
+	_, ok := errors.AsType[syscall.Errno](err)
+	return ok || errors.Is(err, errLost) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, net.ErrClosed)
+}
+
 // cut ends an exchange whose response head is out: the missing end tells the
 // user agent that the answer is not complete.
-func (e *exchange) cut(a *attempt, err error) {
+func (e *exchange) cut(cause, err error) {
 	if e.Recorder != nil {
-		e.Recorder.RecordCut(e.failure(a, err))
+		e.Recorder.RecordCut(e.failure(cause, err))
 	}
 	panic(http.ErrAbortHandler)
 }
@@ -113,24 +120,22 @@ func gatewayError(status int, err error) *httperror.Error {
 // repeatable reports whether another attempt may follow the failed one: nothing
 // reached the user agent, nobody wants the exchange ended, and sending the
 // request again cannot do a thing twice.
-func (e *exchange) repeatable(a *attempt, err error) bool {
-	a.mu.Lock()
-	connected, informed := a.connected, a.informed
-	a.mu.Unlock()
-	if informed || e.ctx.Err() != nil || e.source.failure() != nil || !e.source.replayable() {
+func (e *exchange) repeatable(how reach, err error) bool {
+	if how.informed || e.ctx.Err() != nil || e.source.failure() != nil || !e.source.replayable() {
 		return false
 	}
 	if _, ok := errors.AsType[*dialError](err); ok {
 		_, unknown := errors.AsType[*net.DNSError](err)
 		return !unknown
 	}
-	if !connected {
-		return false // the request itself cannot be sent
-	}
-	return idempotent(e.out.Method)
+	return how.connected && idempotent(e.method()) // else the request itself cannot be sent
 }
 
 // idempotent reports whether doing it twice is like doing it once.
 func idempotent(method string) bool {
 	return method != http.MethodPost && method != http.MethodPatch && method != "LOCK"
 }
+
+// reach tells how far an attempt got: to a connection, on which something may
+// have been sent, and to an informational response that the user agent got.
+type reach struct{ connected, informed bool }

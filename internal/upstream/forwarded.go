@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"net/http"
 	"strconv"
 	"strings"
 )
@@ -12,10 +11,10 @@ const (
 	viaTwo = "2 sallyport"
 )
 
-// forward sets the headers that tell the upstream who asked for what.
+// forward gives set the headers that tell the upstream who asked for what.
 // X-Forwarded-For is appended to whoever the peer is, as Kong does; the others
 // come from the canonical request, which knows whether the peer is trusted.
-func (e *exchange) forward(h http.Header) {
+func (e *exchange) forward(set func(name, value string)) {
 	c := e.Canonical
 	port := c.ListenPort
 	if c.Trusted && len(e.r.Header["X-Forwarded-Port"]) > 0 {
@@ -35,11 +34,6 @@ func (e *exchange) forward(h http.Header) {
 	}
 	if before := e.r.Header["Via"]; len(before) > 0 {
 		via = strings.Join(before, ", ") + ", " + via
-	}
-	values := make([]string, 0, 9)
-	set := func(name, value string) {
-		values = append(values, value)
-		h[name] = values[len(values)-1 : len(values) : len(values)]
 	}
 	set("X-Forwarded-For", e.forwardedFor(client))
 	set("X-Forwarded-Proto", c.Scheme)

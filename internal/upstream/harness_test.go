@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log" //nolint:depguard // the type of http.Server.ErrorLog
 	"log/slog"
 	"maps"
 	"net"
@@ -28,6 +29,7 @@ import (
 type bench struct {
 	front   *httptest.Server
 	proxy   *Proxy
+	target  *Target
 	service *entity.Service
 	route   *entity.Route
 	log     *syncBuffer
@@ -56,6 +58,28 @@ type setup struct {
 	context  func(r *http.Request) context.Context
 	// header stands in the response's header before Serve is called.
 	header http.Header
+	// rare lets http.Transport ask whatever it is.
+	rare bool
+}
+
+type starter func(t *testing.T, addr string, change func(s *setup)) *bench
+
+// bothClients runs a test with the lean client and with http.Transport.
+func bothClients(t *testing.T, test func(t *testing.T, start starter)) {
+	t.Helper()
+	for _, rare := range []bool{false, true} {
+		t.Run(map[bool]string{false: "lean", true: "rare"}[rare], func(t *testing.T) {
+			t.Parallel()
+			test(t, func(t *testing.T, addr string, change func(s *setup)) *bench {
+				t.Helper()
+				return start(t, addr, func(s *setup) {
+					if s.rare = rare; change != nil {
+						change(s)
+					}
+				})
+			})
+		})
+	}
 }
 
 func (b *bench) RecordUpstream(start time.Time, latency time.Duration, status int, addr string) {
@@ -126,6 +150,8 @@ func start(t *testing.T, addr string, change func(s *setup)) *bench {
 	b.service, b.route = &s.service, &s.route
 	b.proxy = New(s.opts)
 	target := b.proxy.Target(b.service)
+	b.target = target
+	target.plainName = target.plainName && !s.rare
 	b.front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		canonical, err := message.New(r, s.message)
 		if err != nil {
@@ -321,3 +347,20 @@ func (b *syncBuffer) String() string {
 }
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+
+// quiet is for servers whose handshakes fail on purpose.
+func quiet() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) }
+
+func tlsUpstream(t *testing.T) string {
+	return serveTLS(t, func(http.ResponseWriter, *http.Request) {})
+}
+
+// serveTLS is serve behind TLS.
+func serveTLS(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = quiet()
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s.URL
+}

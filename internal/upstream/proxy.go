@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ type Proxy struct {
 	opts    Options
 	drops   cookieLog
 	buffers sync.Pool // of *[]byte
+	leans   sync.Pool // of *lean
 
 	mu         sync.Mutex // guards transports and their refs
 	transports map[transportKey]*sharedTransport
@@ -46,10 +48,12 @@ type Proxy struct {
 type sharedTransport struct {
 	key  transportKey
 	http *http.Transport
-	// named is for connections to server names that the user agent gave; nil
-	// where names are not verified.
-	named *http.Transport
-	refs  int
+	lean *pool
+	// named and leanNamed are for connections to server names that the user agent
+	// gave; nil where names are not verified.
+	named     *http.Transport
+	leanNamed *pool
+	refs      int
 }
 
 // maxIdleNamed is the number of idle connections kept to one server name.
@@ -81,7 +85,9 @@ type Target struct {
 	// same without a default port, name the host alone.
 	authority, header, name string
 	tls                     bool
-	closed                  sync.Once
+	// plainName tells that the service's host needs no IDNA.
+	plainName bool
+	closed    sync.Once
 }
 
 // Target prepares a service. The connections are shared with every Target whose
@@ -90,15 +96,19 @@ type Target struct {
 func (p *Proxy) Target(s *entity.Service) *Target {
 	t := &Target{proxy: p, service: s, tls: secure(s.Protocol)}
 	t.authority, t.header, t.name = hostForms(s, t.tls)
+	t.plainName = !strings.ContainsFunc(t.name, func(c rune) bool { return c <= ' ' || c >= 0x7f })
 	key := p.key(s)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	shared := p.transports[key]
 	if shared == nil {
-		shared = &sharedTransport{key: key, http: p.transport(key)}
+		d := p.dialer(key)
+		shared = &sharedTransport{key: key, http: p.transport(d), lean: newPool(d, key, &p.opts)}
 		if key.verify {
-			shared.named = p.transport(key)
+			shared.named = p.transport(d)
 			shared.named.MaxIdleConns, shared.named.MaxIdleConnsPerHost = p.opts.MaxIdle, maxIdleNamed
+			shared.leanNamed = newPool(d, key, &p.opts)
+			shared.leanNamed.maxTotal, shared.leanNamed.maxIdle = p.opts.MaxIdle, maxIdleNamed
 		}
 		p.transports[key] = shared
 	}
@@ -116,7 +126,7 @@ func (t *Target) Close() {
 		defer p.mu.Unlock()
 		if t.transport.refs--; t.transport.refs == 0 {
 			delete(p.transports, t.transport.key)
-			t.transport.closeIdle()
+			t.transport.closeIdle(true)
 		}
 	})
 }
@@ -126,14 +136,18 @@ func (p *Proxy) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, shared := range p.transports {
-		shared.closeIdle()
+		shared.closeIdle(false)
 	}
 }
 
-func (s *sharedTransport) closeIdle() {
+// closeIdle closes what is idle; with forever the lean client keeps nothing
+// from now on.
+func (s *sharedTransport) closeIdle(forever bool) {
 	s.http.CloseIdleConnections()
+	s.lean.closeIdle(forever)
 	if s.named != nil {
 		s.named.CloseIdleConnections()
+		s.leanNamed.closeIdle(forever)
 	}
 }
 

@@ -19,16 +19,12 @@ func (e *exchange) prepare() error {
 	if err != nil {
 		return httperror.Wrap(http.StatusBadRequest, httperror.StatusMessage(http.StatusBadRequest), err)
 	}
-	e.upgrade = e.Rewrite == nil && wantsWebSocket(e.r)
 	e.out = &http.Request{
 		Method: e.method(), URL: target, Host: e.host(),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: e.header(),
 	}
-	if e.Rewrite != nil {
-		return nil
-	}
-	if e.source = newBodySource(e.r, e.t.service.Retries > 0 && idempotent(e.out.Method)); e.source != nil {
+	if e.source != nil {
 		e.out.ContentLength = e.r.ContentLength
 		e.out.Trailer = e.announcedTrailer()
 	}
@@ -37,33 +33,49 @@ func (e *exchange) prepare() error {
 
 // url is the request target, path and query exactly as they are to be sent.
 func (e *exchange) url() (*url.URL, error) {
-	u := &url.URL{Scheme: "http", Host: e.t.authority}
+	u := &url.URL{Scheme: "http", Host: e.key}
 	if e.t.tls {
 		u.Scheme = "https"
-		if name := strings.Trim(e.Canonical.Host, "[]"); e.Route.PreserveHost && name != e.t.name {
-			// The user agent chose the name: it must not choose among our
-			// connections as well, where nothing depends on it.
-			e.named = e.t.transport.named != nil
-			if e.named {
-				u.Host = namedKey(name, e.t.name, e.t.service.Port)
-			}
-		}
 	}
-	u.RawQuery, u.ForceQuery = e.Canonical.RawQuery, e.Canonical.ForceQuery
-	if e.Rewrite != nil {
-		u.RawQuery, u.ForceQuery = e.Rewrite.RawQuery, false
-	}
-	if !cleanTarget(e.Path) || !cleanTarget(u.RawQuery) || !strings.HasPrefix(e.Path, "/") {
-		return nil, errors.New("request target cannot be sent")
+	var err error
+	if u.RawQuery, u.ForceQuery, err = e.query(); err != nil {
+		return nil, err
 	}
 	if !strings.HasPrefix(e.Path, "//") {
 		u.Opaque = e.Path // sent as it stands
 		return u, nil
 	}
-	var err error
 	u.Path, err = url.PathUnescape(e.Path) // an opaque "//" would be taken for a host
 	u.RawPath = e.Path
 	return u, err
+}
+
+// query is the query that is sent, force tells a bare "?". It fails where path or
+// query cannot stand in a request line.
+func (e *exchange) query() (raw string, force bool, err error) {
+	raw, force = e.Canonical.RawQuery, e.Canonical.ForceQuery
+	if e.Rewrite != nil {
+		raw, force = e.Rewrite.RawQuery, false
+	}
+	if !cleanTarget(e.Path) || !cleanTarget(raw) || !strings.HasPrefix(e.Path, "/") {
+		return "", false, errors.New("request target cannot be sent")
+	}
+	return raw, force, nil
+}
+
+// connectionKey tells apart connections that must not stand in for each other:
+// by address, and for TLS by the server name that was asked for.
+// Where no name is verified the user agent, who chose it, does not choose among
+// our connections as well. named tells that the name is the user agent's.
+func (e *exchange) connectionKey() (key string, named bool) {
+	if e.t.transport.named == nil || !e.Route.PreserveHost {
+		return e.t.authority, false
+	}
+	name := strings.Trim(e.Canonical.Host, "[]")
+	if name == e.t.name {
+		return e.t.authority, false
+	}
+	return namedKey(name, e.t.name, e.t.service.Port), true
 }
 
 // cleanTarget reports whether s can stand in a request line without ending
@@ -108,7 +120,11 @@ func (e *exchange) header() http.Header {
 		h[name] = values[from:len(values):len(values)]
 	}
 	dropCookies(h, e.DropCookies)
-	e.forward(h)
+	ours := make([]string, 0, 9)
+	e.forward(func(name, value string) {
+		ours = append(ours, value)
+		h[name] = ours[len(ours)-1 : len(ours) : len(ours)]
+	})
 	h["Connection"] = keepAlive
 	if e.upgrade {
 		h["Connection"] = keepAliveUpgrade
@@ -120,17 +136,23 @@ func (e *exchange) header() http.Header {
 	if _, sent := h["User-Agent"]; !sent {
 		h["User-Agent"] = nil // or the transport would name itself
 	}
-	if e.Header != nil {
-		for _, name := range e.Header.Apply(h) {
-			e.t.proxy.opts.Logger.WarnContext(e.r.Context(), "upstream request header value refused",
-				"header", name, "request_id", e.RequestID)
-		}
-	}
+	e.overlay(h)
 	hideIdempotencyKey(h)
 	return h
 }
 
-// hideIdempotencyKey writes the headers that make the transport repeat a POST
+// overlay applies what the plugins want changed.
+func (e *exchange) overlay(h http.Header) {
+	if e.Header == nil {
+		return
+	}
+	for _, name := range e.Header.Apply(h) {
+		e.t.proxy.opts.Logger.WarnContext(e.r.Context(), "upstream request header value refused",
+			"header", name, "request_id", e.RequestID)
+	}
+}
+
+// hideIdempotencyKey writes the headers that make http.Transport repeat a POST
 // by itself under keys that it does not know. To the upstream they are the same.
 func hideIdempotencyKey(h http.Header) {
 	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
@@ -194,15 +216,21 @@ func (t tokens) has(name string) bool { return slices.Contains(t, name) }
 func connectionTokens(h http.Header) tokens {
 	var list tokens
 	for _, value := range h["Connection"] {
-		for more := true; more; {
-			var token string
-			token, value, more = strings.Cut(value, ",")
-			if token = textproto.TrimString(token); token != "" && !strings.EqualFold(token, "keep-alive") {
-				list = append(list, textproto.CanonicalMIMEHeaderKey(token))
-			}
-		}
+		list = list.add(value)
 	}
 	return list
+}
+
+// add appends the tokens of a Connection header.
+func (t tokens) add(value string) tokens {
+	for more := true; more; {
+		var token string
+		token, value, more = strings.Cut(value, ",")
+		if token = textproto.TrimString(token); token != "" && !strings.EqualFold(token, "keep-alive") {
+			t = append(t, textproto.CanonicalMIMEHeaderKey(token))
+		}
+	}
+	return t
 }
 
 // wantsWebSocket reports whether the request asks to switch to WebSocket, the

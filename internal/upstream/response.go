@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"errors"
 	"io"
 	"maps"
@@ -38,6 +39,23 @@ func (e *exchange) cleanResponse(h http.Header) {
 	e.dropSetCookies(h)
 }
 
+// inform passes a 1xx response on, but 100: the server sends its own as soon as
+// the upstream takes the body. Nothing of the final head is in it.
+func (e *exchange) inform(status int, passed http.Header) bool {
+	if status == http.StatusContinue || !e.r.ProtoAtLeast(1, 1) {
+		return false
+	}
+	e.cleanResponse(passed)
+	h := e.w.Header()
+	final := maps.Clone(h)
+	clear(h)
+	maps.Copy(h, passed)
+	e.w.WriteHeader(status)
+	clear(h)
+	maps.Copy(h, final)
+	return true
+}
+
 // respond passes an answer on. It returns when the body is through, and cuts
 // the connection when that fails.
 func (e *exchange) respond(a *attempt, res *http.Response) {
@@ -53,7 +71,7 @@ func (e *exchange) respond(a *attempt, res *http.Response) {
 		return
 	}
 	if err := e.copyBody(a, res); err != nil {
-		e.cut(a, err)
+		e.cut(context.Cause(a.ctx), a.blame(err))
 	}
 	e.writeTrailer(res)
 }
@@ -100,19 +118,25 @@ func (e *exchange) writeTrailer(res *http.Response) {
 // bufferSize is how much of a body is moved at once, in bytes.
 const bufferSize = 32 << 10
 
-// buffer lends a buffer for copying; whoever writes from it keeps nothing.
-func (p *Proxy) buffer() (buffer []byte, giveBack func()) {
-	b, ok := p.buffers.Get().(*[]byte)
-	if !ok {
-		b = new(make([]byte, bufferSize))
+// lend gives a buffer that goes back to buffers; whoever writes from it keeps
+// nothing.
+func (p *Proxy) lend() *[]byte {
+	if b, ok := p.buffers.Get().(*[]byte); ok {
+		return b
 	}
+	return new(make([]byte, bufferSize))
+}
+
+// buffer lends a buffer for copying.
+func (p *Proxy) buffer() (buffer []byte, giveBack func()) {
+	b := p.lend()
 	return *b, func() { p.buffers.Put(b) }
 }
 
 // copyBody passes the body on, at once where somebody may be waiting for it.
 func (e *exchange) copyBody(a *attempt, res *http.Response) error {
 	flusher := http.NewResponseController(e.w)
-	stream := e.streams(res)
+	stream := e.streams(res.ContentLength, res.Header.Get("Content-Type"))
 	if stream {
 		if err := flush(flusher); err != nil {
 			return err
@@ -145,11 +169,11 @@ func (e *exchange) copyBody(a *attempt, res *http.Response) error {
 
 // streams reports whether each piece of a body goes out when it comes: its
 // length is unknown, it is a stream of events, or the route says so.
-func (e *exchange) streams(res *http.Response) bool {
-	if res.ContentLength < 0 || !e.Route.ResponseBuffering {
+func (e *exchange) streams(length int64, contentType string) bool {
+	if length < 0 || !e.Route.ResponseBuffering {
 		return true
 	}
-	media, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";")
+	media, _, _ := strings.Cut(contentType, ";")
 	return strings.EqualFold(strings.TrimSpace(media), "text/event-stream")
 }
 

@@ -25,7 +25,9 @@ type exchange struct {
 	control *http.ResponseController
 	// upgrade tells that the user agent asked for a WebSocket.
 	upgrade bool
-	// named tells that the connection is for a server name of its own.
+	// key tells connections apart; named tells that this one is for a server name
+	// of the user agent's.
+	key   string
 	named bool
 }
 
@@ -41,15 +43,35 @@ func (t *Target) Serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		readTimeout:  timeout(t.service.ReadTimeout),
 		writeTimeout: timeout(t.service.WriteTimeout),
 	}
+	e.upgrade = e.Rewrite == nil && wantsWebSocket(e.r)
+	e.key, e.named = e.connectionKey()
+	e.takeBody()
+	if e.lean() {
+		return e.serveLean()
+	}
 	if err := e.prepare(); err != nil {
 		return err
 	}
-	if e.source != nil {
-		// Otherwise the server reads the rest of the body itself once the
-		// answer begins, and the upstream gets a body with holes.
-		e.control = http.NewResponseController(w)
-		_ = e.control.EnableFullDuplex() // an unsupporting writer behaves so by itself
+	return e.serveRare()
+}
+
+// takeBody prepares to read the request's body.
+func (e *exchange) takeBody() {
+	if e.Rewrite != nil {
+		return
 	}
+	if e.source = newBodySource(e.r, e.t.service.Retries > 0 && idempotent(e.method())); e.source == nil {
+		return
+	}
+	// Otherwise the server reads the rest of the body itself once the answer
+	// begins, and the upstream gets a body with holes.
+	e.control = http.NewResponseController(e.w)
+	_ = e.control.EnableFullDuplex() // an unsupporting writer behaves so by itself
+}
+
+// serveRare asks with http.Transport.
+func (e *exchange) serveRare() error {
+	t := e.t
 	transport := t.transport.http
 	if e.named {
 		transport = t.transport.named
@@ -67,8 +89,8 @@ func (t *Target) Serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 			}
 			_ = res.Body.Close() // the head is nonsense already
 		}
-		failure := e.failure(a, err)
-		repeat := retry < t.service.Retries && e.repeatable(a, err)
+		failure := e.failure(context.Cause(a.ctx), a.blame(err))
+		repeat := retry < t.service.Retries && e.repeatable(a.reached(), err)
 		a.end()
 		if !repeat {
 			e.record(start, t.proxy.opts.Now().Sub(start), 0, a.addr)

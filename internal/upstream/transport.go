@@ -40,12 +40,15 @@ func (p *Proxy) key(s *entity.Service) transportKey {
 	return key
 }
 
-func (p *Proxy) transport(key transportKey) *http.Transport {
-	d := &dialer{
+func (p *Proxy) dialer(key transportKey) *dialer {
+	return &dialer{
 		net:     net.Dialer{Resolver: p.opts.Resolver, KeepAlive: 30 * time.Second},
 		timeout: timeout(key.connectTimeout),
 		tls:     p.tlsConfig(key),
 	}
+}
+
+func (p *Proxy) transport(d *dialer) *http.Transport {
 	return &http.Transport{
 		DialContext:            d.plain,
 		DialTLSContext:         d.secured,

@@ -15,11 +15,11 @@ import (
 func (e *exchange) tunnel(a *attempt, res *http.Response) {
 	upstream, ok := res.Body.(io.ReadWriteCloser)
 	if !ok {
-		e.cut(a, errors.New("upstream: connection cannot be written to"))
+		e.cut(context.Cause(a.ctx), errors.New("upstream: connection cannot be written to"))
 	}
 	client, buffered, err := http.NewResponseController(e.w).Hijack()
 	if err != nil {
-		e.cut(a, err)
+		e.cut(context.Cause(a.ctx), err)
 	}
 	defer func() { _ = client.Close() }() // the tunnel is over whatever it says
 	stopped := context.AfterFunc(a.ctx, func() {
