@@ -61,7 +61,8 @@ func newParty(t *testing.T, change func(*practiceidp.Options)) *party {
 		t.Fatal(err)
 	}
 	return &party{t: t, idp: idptest.Start(t, o), http: &http.Client{
-		Jar: jar, Timeout: 10 * time.Second,
+		Transport: &http.Transport{DisableKeepAlives: true}, // not the default one, whose idle connections every httptest.Server closes
+		Jar:       jar, Timeout: 10 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }

@@ -106,7 +106,7 @@ func (g *gateway) adminCall(t *testing.T, status int, method, path, contentType,
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", contentType)
-	answer := send(t, &http.Client{Timeout: patience}, r)
+	answer := send(t, &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}, r)
 	if answer.status != status {
 		t.Fatalf("%s %s: status %d, want %d: %s", method, path, answer.status, status, answer.text)
 	}

@@ -132,7 +132,7 @@ func (k *keycloak) call(t *testing.T, method, path, contentType, token, body str
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	client := http.Client{Timeout: patience}
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(r)
 	if err != nil {
 		t.Fatal(fmt.Errorf("Keycloak: %w", err))

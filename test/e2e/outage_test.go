@@ -87,7 +87,7 @@ func (o *outage) person(t *testing.T) *person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &person{t: t, client: &http.Client{Jar: jar, Timeout: 15 * time.Second}, target: "http://" + o.g.proxy + "/"}
+	return &person{t: t, client: &http.Client{Jar: jar, Timeout: 15 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}, target: "http://" + o.g.proxy + "/"}
 }
 
 func (p *person) get() reply {

@@ -14,6 +14,7 @@ import (
 // cross-site POST.
 func (b *browser) bare() *browser {
 	return &browser{r: b.r, jar: b.jar, client: &http.Client{
+		Transport:     b.client.Transport,
 		Timeout:       b.client.Timeout,
 		CheckRedirect: b.client.CheckRedirect,
 	}}

@@ -226,7 +226,8 @@ func (r *rig) browser() *browser {
 		r.t.Fatal(err)
 	}
 	return &browser{r: r, jar: jar, client: &http.Client{
-		Jar: jar, Timeout: 20 * time.Second,
+		Transport: &http.Transport{DisableKeepAlives: true}, // not the default one, whose idle connections every httptest.Server closes
+		Jar:       jar, Timeout: 20 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
