@@ -18,6 +18,9 @@ type bodySource struct {
 	r *http.Request
 	// rewind is not nil when the body comes with a way to send it again.
 	rewind func() io.ReadCloser
+	// body is the user agent's. It outlives the request that it came with, which
+	// is used again once the handler has returned.
+	body io.Reader
 	// used tells that an attempt has read of it.
 	used atomic.Bool
 	// failed holds the error of the user agent's side.
@@ -30,6 +33,8 @@ type bodySource struct {
 	// nothing comes after it.
 	keeps, complete bool
 	kept            []byte
+	// current is the reader of the attempt under way.
+	current *keptBody
 }
 
 // newBodySource is nil for a request without a body. keep tells that another
@@ -38,7 +43,7 @@ func newBodySource(r *http.Request, keep bool) *bodySource {
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	s := &bodySource{r: r, keeps: keep}
+	s := &bodySource{r: r, body: r.Body, keeps: keep}
 	if b, ok := r.Body.(interface{ Rewind() io.ReadCloser }); ok {
 		s.rewind, s.keeps = b.Rewind, false
 	}
@@ -49,7 +54,11 @@ func (s *bodySource) open() io.Reader {
 	if s.rewind != nil {
 		return s.rewind()
 	}
-	return &keptBody{s: s}
+	b := &keptBody{s: s}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current = b
+	return b
 }
 
 // replayable reports whether another attempt may send the body.
@@ -90,17 +99,29 @@ func (b *keptBody) Read(p []byte) (int, error) {
 	if n, err := b.again(p); n > 0 || err != nil {
 		return n, err
 	}
-	n, err := s.r.Body.Read(p)
+	if s.superseded(b) {
+		return 0, errDetached
+	}
+	n, err := s.body.Read(p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.complete = errors.Is(err, io.EOF)
-	if s.keeps = s.keeps && len(s.kept)+n <= maxKept; s.keeps {
+	// What an attempt that was given up still read belongs to the next one,
+	// whatever its size.
+	if s.keeps = s.keeps && (len(s.kept)+n <= maxKept || s.current != b); s.keeps {
 		s.kept = append(s.kept, p[:n]...)
 		b.off += n
 	} else {
 		s.kept = nil // nobody begins again
 	}
 	return n, err
+}
+
+// superseded tells that another attempt reads the body in b's place.
+func (s *bodySource) superseded(b *keptBody) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current != b
 }
 
 // again reads what was kept.

@@ -25,7 +25,13 @@ type responseHead struct {
 	chunked bool
 	// keep tells that the upstream keeps the connection open.
 	keep bool
+	// named is how many headers Connection names.
+	named int
 }
+
+// maxResponseFields bounds the fields of a head, and what Connection names:
+// each of the one is compared with each of the other.
+const maxResponseFields = 1000
 
 // headEnd finds the end of a head in b, of which the lines before from were
 // looked at. end is 0 while there is none; next is from for the next call.
@@ -71,6 +77,9 @@ func (h *responseHead) parse(head []byte) error {
 			return err
 		}
 		if !repeated {
+			if len(h.fields) == maxResponseFields || h.named > maxResponseFields {
+				return nonsense("too many fields in the head")
+			}
 			h.fields = append(h.fields, f)
 		}
 	}
@@ -97,6 +106,7 @@ func (h *responseHead) frame(f field) (repeated bool, err error) {
 		}
 		h.chunked = true
 	case "Connection":
+		h.named += 1 + strings.Count(f.value, ",")
 		h.keep = h.keep && !hasToken(f.value, "close")
 	}
 	return false, nil

@@ -120,6 +120,9 @@ func (w *wire) usable() bool {
 	if !w.reused {
 		return true
 	}
+	if !w.readUntil.After(w.clock()) {
+		w.setReadDeadline(time.Time{}) // that of the last exchange has passed: it says nothing of the connection
+	}
 	if err := w.raw.Read(w.quietStep); err != nil || !w.quiet {
 		return false
 	}
