@@ -289,7 +289,7 @@ func (w *walkthrough) atRest(t *testing.T) {
 	if len(stored) == 0 {
 		t.Error("Redis holds nothing")
 	}
-	clear := []string{w.realm.user, "alice@example.test", "Alice", w.realm.issuer, w.realm.clientID, w.realm.secret, w.sessionSecret, "eyJ"}
+	clear := []string{w.realm.user, "alice@example.test", "Alice", w.realm.issuer, w.realm.clientID, w.realm.secret, w.sessionSecret, "eyJhbGci"}
 	for _, path := range []string{"Authorization", "X-Id-Token"} {
 		token, _ := member(w.answer, "headers", path).(string)
 		clear = append(clear, strings.Split(strings.TrimPrefix(token, "Bearer "), ".")...)
