@@ -1,4 +1,4 @@
-// Bench compares sallyport with nginx as a bare proxy, side by side and in one
+// Command bench compares sallyport with nginx as a bare proxy, side by side and in one
 // go: it starts an nginx as the upstream, another as the proxy, Redis, the
 // practice IdP and sallyport, logs in, and runs wrk against each target in
 // turn, several rounds. It prints requests per second, the 99th percentile of

@@ -1,4 +1,4 @@
-// Sallyport is an API gateway with a Kong-compatible Admin API and an OpenID
+// Command sallyport is an API gateway with a Kong-compatible Admin API and an OpenID
 // Connect plugin.
 //
 // This package is the composition root: it alone knows all parts.

@@ -45,7 +45,6 @@ type settings struct {
 	Paths    [][]string
 	Nodes    []node
 	Inner    string
-	Extra    *node
 }
 
 func textLength(s string) (int, error) {
@@ -77,7 +76,6 @@ func (s *settings) record() *schema.Record {
 		schema.Paths("paths", &s.Paths),
 		schema.Records("nodes", &s.Nodes, (*node).fields),
 		schema.RecordOf("outer", schema.String("inner", &s.Inner, "deep")),
-		schema.OptRecord("extra", &s.Extra, (*node).fields),
 	}}
 }
 
@@ -117,13 +115,13 @@ func TestBind(t *testing.T) {
 		"values bind by their meaning": {
 			`{"name":"n","colour":"blue","password":"p","enabled":false,"secure":true,"count":4,"limit":7,"at":5,"ratio":2,
 			  "idle":0.5,"max_age":3600,"wait":1500,"length":"ab","list":[],"colours":["blue"],"secrets":["s"],"lengths":["a","bc"],
-			  "paths":[["a","b"],["c"]],"nodes":[{"host":"h"},{"host":"i","port":1}],"outer":{"inner":"x"},"extra":{"host":"e"}}`,
+			  "paths":[["a","b"],["c"]],"nodes":[{"host":"h"},{"host":"i","port":1}],"outer":{"inner":"x"}}`,
 			func(s *settings) {
 				*s = settings{
 					Name: "n", Colour: "blue", Password: secret.New("p"), Secure: &yes, Count: 4, Limit: &seven, At: 5, Ratio: 2,
 					Idle: 500 * time.Millisecond, MaxAge: &hour, Wait: 1500 * time.Millisecond, Length: 2, List: []string{},
 					Colours: []colour{"blue"}, Secrets: []secret.String{secret.New("s")}, Lengths: []int{1, 2},
-					Paths: [][]string{{"a", "b"}, {"c"}}, Nodes: []node{{"h", 6379}, {"i", 1}}, Inner: "x", Extra: &node{"e", 6379},
+					Paths: [][]string{{"a", "b"}, {"c"}}, Nodes: []node{{"h", 6379}, {"i", 1}}, Inner: "x",
 				}
 			},
 		},

@@ -83,29 +83,3 @@ func Records[T any](name string, p *[]T, fields func(*T) []*Field) *Field {
 		return one, err
 	})
 }
-
-// OptRecord declares a record whose null is a nil pointer.
-func OptRecord[T any](name string, p **T, fields func(*T) []*Field) *Field {
-	f := RecordOf(name, fields(new(T))...)
-	if p != nil {
-		f.target = p
-	}
-	f.bind = func(v any) error {
-		if p == nil {
-			return nil
-		}
-		m, ok := v.(map[string]any)
-		if !ok {
-			*p = nil
-			return nil
-		}
-		one := new(T)
-		r := Record{Fields: fields(one)}
-		if err := r.bindValues(m); err != nil {
-			return err
-		}
-		*p = one
-		return nil
-	}
-	return f
-}

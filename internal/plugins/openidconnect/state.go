@@ -14,7 +14,9 @@ import (
 	"sallyport/internal/secret"
 )
 
-// reason is why a login was started.
+// reason is why a login was started. Only first logins are started yet; the
+// others have their number in the format already, so that nodes of two releases
+// understand each other.
 type reason byte
 
 const (
