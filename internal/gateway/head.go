@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sallyport/internal/message"
 	"sallyport/internal/plugin"
 )
 
@@ -45,6 +46,42 @@ func (h *head) WriteHeader(status int) {
 	h.q.Access.Status = status
 	h.complete()
 	h.w.WriteHeader(status)
+}
+
+// WriteHead implements message.HeadWriter for an answer on which no plugin has a
+// say.
+func (h *head) WriteHead(status int, fields []message.Field) bool {
+	w, ok := h.w.(message.HeadWriter)
+	if !ok || h.wrote || status < 200 || !h.q.Response.Empty() || len(h.w.Header()) > 0 {
+		return false
+	}
+	h.proxied = h.q.Access.UpstreamStatus != 0 && h.q.Access.Err == nil
+	named := false
+	for i := range fields {
+		named = named || fields[i].Name == "Server"
+	}
+	fields = append(fields, message.Field{Name: "X-Kong-Request-Id", Value: h.q.ID})
+	if !named {
+		fields = append(fields, message.Field{Name: "Server", Value: serverName})
+	}
+	fields = h.latencies(fields)
+	h.wrote, h.q.Access.Status = true, status
+	if !w.WriteHead(status, fields) {
+		h.wrote, h.q.Access.Status = false, 0
+		return false
+	}
+	return true
+}
+
+// latencies appends who answered and how long it took.
+func (h *head) latencies(fields []message.Field) []message.Field {
+	access := &h.q.Access
+	if !h.proxied {
+		return append(fields, message.Field{Name: "X-Kong-Response-Latency", Value: milliseconds(h.g.now().Sub(h.q.Start))})
+	}
+	return append(fields,
+		message.Field{Name: "X-Kong-Proxy-Latency", Value: milliseconds(access.UpstreamStart.Sub(h.q.Start))},
+		message.Field{Name: "X-Kong-Upstream-Latency", Value: milliseconds(access.UpstreamLatency)})
 }
 
 // Write implements http.ResponseWriter.
@@ -90,13 +127,10 @@ func (h *head) complete() {
 	if header["Server"] == nil {
 		header["Server"] = server
 	}
-	access := &h.q.Access
-	if !h.proxied {
-		header["X-Kong-Response-Latency"] = []string{milliseconds(h.g.now().Sub(h.q.Start))}
-		return
+	var fields [2]message.Field
+	for _, f := range h.latencies(fields[:0]) {
+		header[f.Name] = []string{f.Value}
 	}
-	header["X-Kong-Proxy-Latency"] = []string{milliseconds(access.UpstreamStart.Sub(h.q.Start))}
-	header["X-Kong-Upstream-Latency"] = []string{milliseconds(access.UpstreamLatency)}
 }
 
 var server = []string{serverName}

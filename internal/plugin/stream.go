@@ -8,11 +8,27 @@ import (
 // stream is the end of a request that can be brought about from outside.
 type stream struct {
 	mu sync.Mutex
-	// ctx and cancel exist from the first call of Context on; cause is kept
-	// for it until then. All are guarded by mu.
+	// ctx exists from the first call of Context on, and one of own and cancel
+	// ends it; cause is kept for it until then. All are guarded by mu.
 	ctx    context.Context //nolint:containedctx // it is the context of the request that holds it
+	own    canceler
 	cancel context.CancelCauseFunc
 	cause  error
+}
+
+// canceler is a context of one request that can be ended with a cause, so that
+// none need be derived from it.
+type canceler interface {
+	context.Context
+	CancelCause(cause error)
+}
+
+func (s *stream) end(cause error) {
+	if s.own != nil {
+		s.own.CancelCause(cause)
+	} else if s.cancel != nil {
+		s.cancel(cause)
+	}
 }
 
 // Context is the context of the exchange: done when the user agent is gone,
@@ -23,9 +39,14 @@ func (q *Request) Context() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx == nil {
-		s.ctx, s.cancel = context.WithCancelCause(q.HTTP.Context())
+		s.ctx = q.HTTP.Context()
+		if own, ok := s.ctx.(canceler); ok {
+			s.own = own
+		} else {
+			s.ctx, s.cancel = context.WithCancelCause(s.ctx)
+		}
 		if s.cause != nil {
-			s.cancel(s.cause)
+			s.end(s.cause)
 		}
 	}
 	return s.ctx
@@ -45,9 +66,7 @@ func (q *Request) Cancel(cause error) {
 	if s.cause == nil {
 		s.cause = cause
 	}
-	if s.cancel != nil {
-		s.cancel(cause)
-	}
+	s.end(cause)
 }
 
 // Release frees what Context holds. The gateway calls it when the request is

@@ -34,10 +34,11 @@ type conn struct {
 	remote string
 
 	in input
-	// fromPoll is readable, made once; got and gotErr are its results.
-	fromPoll func(fd uintptr) bool
-	got      int
-	gotErr   error
+	// line and skipped are how far the head that has begun was looked at: where
+	// its last line begins, and that an empty line came before it.
+	line    int
+	skipped bool
+	turns
 
 	expecting atomic.Int32
 	writeMu   sync.Mutex // guards 100 Continue against the head
@@ -66,6 +67,9 @@ func (c *conn) serve() {
 		if proceed, handedOver = c.handshake(); !proceed {
 			return
 		}
+	} else if pollReads {
+		handedOver = c.serveTurns()
+		return
 	}
 	for {
 		n, err := c.readHead()
@@ -73,16 +77,14 @@ func (c *conn) serve() {
 		if err != nil && !bad {
 			return
 		}
-		keep, hijacked := c.exchange(n, refused)
+		keep, hijacked := c.exchange(c.parse(n, refused))
 		if hijacked {
 			handedOver = true
 			return
 		}
 		if !keep {
-			c.linger = c.linger || c.in.start != c.in.end
 			return
 		}
-		c.enter(idle)
 	}
 }
 
@@ -108,36 +110,44 @@ func (c *conn) finish() {
 // readHead reads up to the end of a request head and gives its length. An error
 // is a *headError, or tells that there is nobody to answer.
 func (c *conn) readHead() (int, error) {
-	line, skipped := 0, false
 	for {
-		if c.in.start == c.in.end {
-			if c.front.stopping.Load() {
-				return 0, io.EOF
-			}
-			if err := c.await(); err != nil {
-				return 0, err
-			}
-		}
-		if !c.beginHead() {
-			return 0, net.ErrClosed
-		}
-		end, next, bad := c.measureHead(line)
-		switch line = next; {
-		case bad != nil:
-			return 0, bad
-		case end == 2 && !skipped: // RFC 9112 §2.2 wants one empty line to be borne
-			c.in.consume(2)
-			line, skipped = 0, true
-			continue
-		case end == 2:
-			return 0, errRequestLine
-		case end > 0:
-			return end, nil
+		n, err := c.nextHead()
+		if n > 0 || err != nil {
+			return n, err
 		}
 		if err := c.fill(); err != nil {
 			return 0, err
 		}
 	}
+}
+
+// nextHead gives the length of the request head that was read, 0 while it is
+// not complete. Errors are those of readHead.
+func (c *conn) nextHead() (int, error) {
+	for c.in.start < c.in.end {
+		if !c.beginHead() {
+			return 0, net.ErrClosed
+		}
+		end, next, bad := c.measureHead(c.line)
+		c.line = next
+		switch {
+		case bad != nil:
+			return 0, bad
+		case end == 2 && !c.skipped: // RFC 9112 §2.2 wants one empty line to be borne
+			c.in.consume(2)
+			c.line, c.skipped = 0, true
+			continue
+		case end == 2:
+			return 0, errRequestLine
+		case end > 0:
+			c.line, c.skipped = 0, false
+		}
+		return end, nil
+	}
+	if c.front.stopping.Load() {
+		return 0, io.EOF
+	}
+	return 0, nil
 }
 
 // measureHead is headEnd for what is unread, within the limits.
@@ -156,21 +166,6 @@ func (c *conn) measureHead(line int) (end, next int, bad *headError) {
 		bad = errHeadLong
 	}
 	return end, line, bad
-}
-
-// await waits for the first bytes of a request, without a buffer on plain TCP.
-func (c *conn) await() error {
-	if c.tls != nil || c.fromPoll == nil {
-		return c.fill()
-	}
-	if err := c.raw.Read(c.fromPoll); err != nil {
-		return err
-	}
-	if c.gotErr == nil && c.got <= 0 {
-		return io.EOF
-	}
-	c.in.end += max(c.got, 0)
-	return c.gotErr
 }
 
 // fill reads once, waiting for it.
@@ -256,7 +251,9 @@ func (c *conn) write(a, b []byte) (err error) {
 	c.writing.Store(c.front.clock.now())
 	switch {
 	case len(b) == 0:
-		_, err = c.net.Write(a)
+		if a = c.writeNow(a); len(a) > 0 {
+			_, err = c.net.Write(a)
+		}
 	case c.tls != nil:
 		if _, err = c.net.Write(a); err == nil {
 			_, err = c.net.Write(b)
@@ -292,12 +289,10 @@ func (c *conn) writeVector(pieces ...[]byte) error {
 	return err
 }
 
-// exchange serves the request whose head are the next n bytes, or answers one
-// that was refused.
-func (c *conn) exchange(n int, refused *headError) (keep, hijacked bool) {
+// parse makes an exchange of the next n bytes, or of a refusal.
+func (c *conn) parse(n int, refused *headError) *exchange {
 	x := exchanges.Get().(*exchange) // the pool holds nothing else
-	ctx := &requestContext{local: c.LocalAddr()}
-	x.prepare(c, ctx)
+	x.prepare(c)
 	if refused == nil {
 		refused = x.lines.split(c.in.unread()[:n])
 	}
@@ -310,22 +305,37 @@ func (c *conn) exchange(n int, refused *headError) (keep, hijacked bool) {
 	} else {
 		c.linger = true
 	}
-	c.current.Store(ctx)
-	c.enter(serving)
-	whole := c.handle(x, refused)
+	x.refused = refused
+	return x
+}
+
+// exchange serves a request. keep tells that another may follow.
+func (c *conn) exchange(x *exchange) (keep, hijacked bool) {
+	if !c.beginServing(x.ctx) {
+		x.release()
+		return false, false
+	}
+	whole := c.handle(x)
 	c.current.Store(nil)
-	ctx.cancel()
+	x.ctx.cancel()
 	hijacked = x.w.hijacked
-	keep = whole && refused == nil && x.w.settle()
+	keep = whole && x.refused == nil && x.w.settle()
 	if whole && !hijacked {
 		x.release()
+	}
+	switch {
+	case hijacked:
+	case keep:
+		c.enter(idle)
+	default:
+		c.linger = c.linger || c.in.start != c.in.end
 	}
 	return keep, hijacked
 }
 
 // handle calls the handler and completes its answer. It is not whole when the
 // handler panicked.
-func (c *conn) handle(x *exchange, refused *headError) (whole bool) {
+func (c *conn) handle(x *exchange) (whole bool) {
 	defer func() {
 		if whole {
 			return
@@ -335,8 +345,8 @@ func (c *conn) handle(x *exchange, refused *headError) (whole bool) {
 		}
 		x.w.abort()
 	}()
-	if refused != nil {
-		c.front.refuse(&x.w, &x.req, refused)
+	if x.refused != nil {
+		c.front.refuse(&x.w, &x.req, x.refused)
 	} else {
 		c.front.handler.ServeHTTP(&x.w, &x.req)
 	}

@@ -49,6 +49,8 @@ type connection struct {
 	// reading and writing tell since when a Read of a body or a Write lasts, 0
 	// for none, and that it was expired.
 	reading, writing atomic.Int64
+	// peeked is the word of an idle connection that was looked at; sweep's own.
+	peeked int64
 	// current is the context of the request that is served, nil without one.
 	current atomic.Pointer[requestContext]
 }
@@ -92,6 +94,22 @@ func (c *connection) beginHead() bool {
 	return c.word.CompareAndSwap(word, c.word64(head))
 }
 
+// beginServing tells that a request is served, with its context. It is false if
+// the connection was claimed before.
+func (c *connection) beginServing(ctx *requestContext) bool {
+	c.current.Store(ctx)
+	for {
+		word := c.word.Load()
+		if p, _ := split(word); p == gone {
+			c.current.Store(nil)
+			return false
+		}
+		if c.word.CompareAndSwap(word, c.word64(serving)) {
+			return true
+		}
+	}
+}
+
 // claimIdle reports whether no request has begun, and sees to it that none
 // does.
 func (c *connection) claimIdle() bool {
@@ -120,7 +138,12 @@ func (c *connection) sweep(now int64, l limits) {
 			_ = c.Close() // its goroutine learns of it
 		}
 	case idle:
-		if age > l.idle && c.claimIdle() {
+		// What came with the end of the connection may have hidden it.
+		late := age > goneAfter && c.peeked != word
+		if late {
+			c.peeked = word
+		}
+		if (age > l.idle || late && c.left()) && c.claimIdle() {
 			_ = c.Close() // its goroutine learns of it
 		}
 	case serving:
@@ -178,7 +201,9 @@ func (c *connection) cut() {
 	if ctx != nil {
 		_ = c.SetLinger(0) // a reset: to HTTP/1.0 an end would look like that of the answer
 	}
-	_ = c.Close() // its goroutine learns of it by its next read or write
+	// Its goroutine learns of it by its next read or write. That of a request may
+	// hold the descriptor until then, for which Close waits.
+	go func() { _ = c.Close() }()
 	if ctx != nil {
 		ctx.cancel()
 	}

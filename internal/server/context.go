@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -13,10 +14,14 @@ import (
 type requestContext struct {
 	local net.Addr
 
-	mu    sync.Mutex // guards what follows
-	done  chan struct{}
-	err   error
-	after map[*func()]struct{}
+	mu   sync.Mutex // guards what follows
+	done chan struct{}
+	err  error
+	// caused has ended with the cause, if that is another than err, so that
+	// context.Cause finds it.
+	caused context.Context //nolint:containedctx // it carries a cause and nothing else
+	watch  func()
+	after  map[*func()]struct{}
 }
 
 var _ context.Context = (*requestContext)(nil)
@@ -49,7 +54,34 @@ func (c *requestContext) Value(key any) any {
 	if key == http.LocalAddrContextKey {
 		return c.local
 	}
-	return nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.caused == nil {
+		return nil
+	}
+	return c.caused.Value(key)
+}
+
+// Watch calls f, once and in a goroutine of its own, if the request is given up
+// before Unwatch. There is one watcher at a time. It is AfterFunc without
+// allocation.
+func (c *requestContext) Watch(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		go f() // as AfterFunc has it
+		return
+	}
+	c.watch = f
+}
+
+// Unwatch ends Watch, and reports whether f was not and will not be called.
+func (c *requestContext) Unwatch() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	waiting := c.watch != nil
+	c.watch = nil
+	return waiting
 }
 
 // AfterFunc lets package context derive from this one without a goroutine. f
@@ -76,19 +108,31 @@ func (c *requestContext) AfterFunc(f func()) (stop func() bool) {
 }
 
 // cancel ends the context. Only the first call counts.
-func (c *requestContext) cancel() {
+func (c *requestContext) cancel() { c.CancelCause(context.Canceled) }
+
+// CancelCause ends the context with a cause, which context.Cause gives. Only the
+// first call counts.
+func (c *requestContext) CancelCause(cause error) {
 	c.mu.Lock()
 	if c.err != nil {
 		c.mu.Unlock()
 		return
 	}
 	c.err = context.Canceled
+	if !errors.Is(cause, context.Canceled) {
+		caused, end := context.WithCancelCause(context.Background())
+		end(cause)
+		c.caused = caused
+	}
 	if c.done != nil {
 		close(c.done)
 	}
-	after := c.after
-	c.after = nil
+	watch, after := c.watch, c.after
+	c.watch, c.after = nil, nil
 	c.mu.Unlock()
+	if watch != nil {
+		go watch() // it ends by itself: it closes a connection
+	}
 	for f := range after {
 		go (*f)() // as context.AfterFunc has it
 	}

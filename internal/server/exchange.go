@@ -13,9 +13,11 @@ type exchange struct {
 	header http.Header
 	values []string
 	framed
-	url url.URL
-	req http.Request
-	w   response
+	url     url.URL
+	req     http.Request
+	w       response
+	ctx     *requestContext
+	refused *headError
 }
 
 var exchanges = sync.Pool{New: func() any {
@@ -23,12 +25,13 @@ var exchanges = sync.Pool{New: func() any {
 }}
 
 // prepare makes an empty request and response.
-func (x *exchange) prepare(c *conn, ctx *requestContext) {
+func (x *exchange) prepare(c *conn) {
+	x.ctx = &requestContext{local: c.LocalAddr()}
 	blank := http.Request{
 		Method: http.MethodGet, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: x.header, URL: &x.url,
 		Body: http.NoBody, RemoteAddr: c.remote, TLS: c.tls,
 	}
-	x.req = *blank.WithContext(ctx)
+	x.req = *blank.WithContext(x.ctx)
 	w := &x.w
 	w.c, w.req, w.declared = c, &x.req, -1
 	w.lentOut = getBuffer()
@@ -62,6 +65,6 @@ func (x *exchange) release() {
 	clear(x.header)
 	clear(x.values)
 	x.values = x.values[:0]
-	x.framed, x.url, x.req = framed{}, url.URL{}, http.Request{}
+	x.framed, x.url, x.req, x.ctx, x.refused = framed{}, url.URL{}, http.Request{}, nil, nil
 	exchanges.Put(x)
 }

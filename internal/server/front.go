@@ -61,13 +61,11 @@ func (f *front) start(tcp *net.TCPConn) {
 		_ = tcp.Close() // it is broken already
 		return
 	}
-	c := &conn{connection: &connection{TCPConn: tcp, owner: f.conns, raw: raw}, front: f, raw: raw, remote: tcp.RemoteAddr().String()}
+	c := &conn{connection: &connection{TCPConn: tcp, owner: f.conns, raw: raw}, front: f, raw: raw}
+	c.remote = tcp.RemoteAddr().String()
 	c.net = c.connection
 	c.clock, c.onTLS = f.clock, f.tls != nil
 	c.enter(fresh)
-	if f.tls == nil && pollReads {
-		c.fromPoll = c.readable
-	}
 	f.conns.add(c.connection)
 	go c.serve() // ends with the connection, for which stop waits
 }

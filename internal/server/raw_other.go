@@ -2,13 +2,19 @@
 
 package server
 
-import "syscall"
+import (
+	"io"
+	"syscall"
+)
 
-// pollReads tells whether readable can be used.
+// pollReads tells whether connections can be served by turns.
 const pollReads = false
 
-// readable is not used here: reading waits with a buffer.
-func (c *conn) readable(uintptr) bool { return true }
+// readNow is not used here: reading waits with a buffer.
+func (c *conn) readNow(uintptr) (bool, error) { return false, io.EOF }
+
+// writeNow leaves all of it to be written by net.
+func (c *conn) writeNow(p []byte) []byte { return p }
 
 // peekGone does not know: that a client has gone is learnt by writing to it.
 func peekGone(syscall.RawConn, bool) bool { return false }

@@ -4,27 +4,51 @@ package server
 
 import (
 	"errors"
+	"io"
 	"syscall"
 )
 
-// pollReads tells whether readable can be used.
+// pollReads tells whether connections can be served by turns.
 const pollReads = true
 
-// readable reads what is there; it is called by the poller. While nothing is
-// there the connection holds no buffer.
-func (c *conn) readable(fd uintptr) bool {
-	room := c.in.room(bufferSize)
+// readNow reads what is there into the input. again tells that nothing is;
+// the end of the connection is io.EOF.
+func (c *conn) readNow(fd uintptr) (again bool, err error) {
+	room := c.in.room(max(c.front.opts.MaxHeaderBytes, bufferSize))
+	if room == nil {
+		return false, io.ErrShortBuffer
+	}
 	for {
-		c.got, c.gotErr = syscall.Read(int(fd), room)
+		n, err := syscall.Read(int(fd), room)
 		switch {
-		case errors.Is(c.gotErr, syscall.EINTR):
-		case errors.Is(c.gotErr, syscall.EAGAIN):
-			c.in.release()
-			return false
-		default:
-			return true
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EAGAIN):
+			return true, nil
+		case err != nil:
+			return false, err
+		case n <= 0:
+			return false, io.EOF
+		}
+		c.in.end += n
+		c.drained = n < len(room)
+		return false, nil
+	}
+}
+
+// writeNow writes what can be written without waiting, during a turn, and gives
+// the rest. What is wrong shows when that is written.
+func (c *conn) writeNow(p []byte) []byte {
+	for c.inTurn && len(p) > 0 {
+		n, err := syscall.Write(c.fd, p)
+		if n > 0 {
+			p = p[n:]
+		}
+		if err != nil && !errors.Is(err, syscall.EINTR) {
+			break
 		}
 	}
+	return p
 }
 
 // peekGone reports whether the client has ended the connection: with nothing

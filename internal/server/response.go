@@ -211,6 +211,9 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, http.ErrHijacked
 	}
 	c := w.c
+	if c.inTurn {
+		return nil, nil, http.ErrNotSupported // nobody who may switch protocols was asked to
+	}
 	if w.body != nil {
 		w.body.end()
 	}
@@ -300,6 +303,10 @@ func (w *response) abort() {
 	}
 	if w.framing == byClose {
 		_ = w.c.SetLinger(0) // only a reset can tell
+	}
+	if w.c.inTurn {
+		w.c.broken = true // the connection is closed once the turn has ended
+		return
 	}
 	_ = w.c.Close()
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"sallyport/internal/message"
 )
 
 // statusLines are the status lines of HTTP/1.1 for the statuses that have a
@@ -85,6 +87,12 @@ func (w *response) beginHead() {
 			w.out = appendField(w.out, name, values)
 		}
 	}
+	w.frameHead(dated)
+}
+
+// frameHead dates the head, and completes it if where the response ends is
+// known.
+func (w *response) frameHead(dated bool) {
 	if !dated {
 		w.out = append(append(append(w.out, "Date: "...), w.c.front.clock.date()...), "\r\n"...)
 	}
@@ -99,6 +107,35 @@ func (w *response) beginHead() {
 		return
 	}
 	w.endHead()
+}
+
+// WriteHead implements message.HeadWriter. The fields are sent as they are: they
+// were checked where they were read.
+func (w *response) WriteHead(status int, fields []message.Field) bool {
+	if w.hijacked || w.status != 0 || status < 200 || status > 999 || len(w.header) > 0 {
+		return false
+	}
+	w.status = status
+	w.refuseContinue()
+	w.appendStatus(status)
+	dated := false
+	for i := range fields {
+		f := &fields[i]
+		switch f.Name {
+		case "Content-Length":
+			if n, ok := parseLength(f.Value); ok {
+				w.declared = n
+			}
+			continue
+		case "Transfer-Encoding", "Connection", "Trailer":
+			continue // they are for the front to say
+		case "Date":
+			dated = true
+		}
+		w.out = append(append(append(append(w.out, f.Name...), ": "...), f.Value...), "\r\n"...)
+	}
+	w.frameHead(dated)
+	return true
 }
 
 // refuseContinue lets a body that the client holds back stay where it is.

@@ -117,7 +117,7 @@ func TestStopCutsWhatOutlivesTheGrace(t *testing.T) {
 			t.Parallel()
 			r := start(t, handler, func(o *ProxyOptions) { o.Grace = 300 * time.Millisecond })
 			c := dial(t, r.addr)
-			if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"); err != nil {
+			if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"); err != nil {
 				t.Fatal(err)
 			}
 			reader := bufio.NewReader(c)
@@ -154,7 +154,7 @@ func TestStopLetsATunnelEndByItself(t *testing.T) {
 		}()
 	}, func(o *ProxyOptions) { o.Grace = 8 * time.Second })
 	c := dial(t, r.addr)
-	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || line != "tunnel\n" {

@@ -56,7 +56,7 @@ func (e *exchange) failure(cause, err error) *httperror.Error {
 		return gatewayError(http.StatusGatewayTimeout, cause)
 	case errors.Is(cause, errLost):
 		return gatewayError(http.StatusBadGateway, cause)
-	case gone && errors.Is(context.Cause(e.ctx), context.Cause(e.r.Context())):
+	case gone && errors.Is(context.Cause(e.ctx), context.Canceled):
 		return httperror.Wrap(StatusClientGone, "Client closed request", context.Canceled)
 	case e.ctx.Err() != nil:
 		return httperror.From(context.Cause(e.ctx))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sallyport/internal/httperror"
+	"sallyport/internal/message"
 )
 
 // lean is an exchange of the lean client: HTTP/1.1 without a goroutine (but for
@@ -25,6 +26,8 @@ type lean struct {
 	// slow tells that a small body did not come in time.
 	slow    bool
 	scratch http.Header
+	// passed are the fields that the user agent gets.
+	passed []message.Field
 	// head is that of the answer, body how its body is framed; clean tells
 	// that what follows the answer can be told from it.
 	head  responseHead
@@ -32,12 +35,15 @@ type lean struct {
 	clean bool
 
 	// What follows belongs to one attempt.
-	wire   *wire
-	detach func() bool
-	upload *upload
-	how    reach
-	addr   string
-	lent   *[]byte
+	wire *wire
+	// unwatch ends that the context kills the wire, and reports whether it did
+	// not; with watched it is the context's own way.
+	watched watcher
+	unwatch func() bool
+	upload  *upload
+	how     reach
+	addr    string
+	lent    *[]byte
 }
 
 // lean reports whether the lean client takes the exchange. http.Transport does
@@ -85,10 +91,11 @@ func (l *lean) release() {
 	p := l.e.t.proxy
 	clear(l.scratch)
 	clear(l.head.fields)
+	clear(l.passed)
 	if cap(l.request) > 4*smallBody || cap(l.head.fields) > 1024 {
-		l.request, l.head.fields = nil, nil // a rare one
+		l.request, l.head.fields, l.passed = nil, nil, nil // a rare one
 	}
-	*l = lean{request: l.request[:0], scratch: l.scratch, head: responseHead{fields: l.head.fields[:0]}}
+	*l = lean{request: l.request[:0], scratch: l.scratch, passed: l.passed[:0], head: responseHead{fields: l.head.fields[:0]}}
 	p.leans.Put(l)
 }
 
@@ -187,8 +194,28 @@ func (l *lean) connect(fresh bool) error {
 	l.lent = l.e.t.proxy.lend()
 	w.buffer, w.start, w.end = *l.lent, 0, 0
 	l.wire, l.addr, l.how.connected = w, w.addr, true
-	l.detach = context.AfterFunc(l.e.ctx, w.kill)
+	if l.watched, _ = l.e.ctx.(watcher); l.watched != nil {
+		l.watched.Watch(w.kill)
+	} else {
+		l.unwatch = context.AfterFunc(l.e.ctx, w.kill)
+	}
 	return nil
+}
+
+// watcher is a context that calls one function when it ends, until Unwatch,
+// which reports whether it did not. It saves what context.AfterFunc costs.
+type watcher interface {
+	Watch(f func())
+	Unwatch() bool
+}
+
+// detach unties the connection from the exchange. It is false when the
+// connection is being killed.
+func (l *lean) detach() bool {
+	if l.watched != nil {
+		return l.watched.Unwatch()
+	}
+	return l.unwatch()
 }
 
 // readHead reads a head of at most budget bytes into l.head.
@@ -243,7 +270,7 @@ func (l *lean) end(clean bool) {
 	if !clean {
 		w.kill()
 	}
-	l.wire, l.upload, l.detach = nil, nil, nil
+	l.wire, l.upload, l.watched, l.unwatch = nil, nil, nil, nil
 	w.buffer = nil
 	l.e.t.proxy.buffers.Put(l.lent)
 	if clean {

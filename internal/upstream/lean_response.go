@@ -5,14 +5,15 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"strings"
+
+	"sallyport/internal/message"
 )
 
 // header is the head as a map, for what is not on the common path.
 func (h *responseHead) header() http.Header {
 	m := make(http.Header, len(h.fields))
 	for _, f := range h.fields {
-		m[f.name] = append(m[f.name], f.value)
+		m[f.Name] = append(m[f.Name], f.Value)
 	}
 	return m
 }
@@ -33,7 +34,12 @@ func (l *lean) respond() {
 // passHead writes the head without what is not for the user agent, and with our
 // entry in Via.
 func (l *lean) passHead() {
-	h := l.e.w.Header()
+	w := l.e.w
+	l.passed = l.cleaned(l.passed[:0])
+	if hw, ok := w.(message.HeadWriter); ok && hw.WriteHead(l.head.status, l.passed) {
+		return
+	}
+	h := w.Header()
 	if len(h) == 0 {
 		l.fill(h)
 	} else {
@@ -41,40 +47,43 @@ func (l *lean) passHead() {
 		l.fill(l.scratch)
 		maps.Copy(h, l.scratch)
 	}
-	l.e.w.WriteHeader(l.head.status)
+	w.WriteHeader(l.head.status)
 }
 
-// fill puts the headers into an empty map. One array holds all the values; an
-// append to one does not reach the next.
-func (l *lean) fill(h http.Header) {
-	fields := l.head.fields
+// cleaned appends the fields that the user agent gets.
+func (l *lean) cleaned(to []message.Field) []message.Field {
 	var hop tokens
-	for _, f := range fields {
-		if f.name == "Connection" {
-			hop = hop.add(f.value)
+	via := ""
+	for _, f := range l.head.fields {
+		switch f.Name {
+		case "Connection":
+			hop = hop.add(f.Value)
+		case "Via":
+			via += f.Value + ", "
 		}
 	}
-	values := make([]string, 0, len(fields)+1)
-	via := viaOne
-	for _, f := range fields {
-		if hopByHop(f.name) || hop.has(f.name) {
+	for _, f := range l.head.fields {
+		if f.Name == "Via" || hopByHop(f.Name) || hop.has(f.Name) ||
+			f.Name == "Set-Cookie" && len(l.e.OwnCookies) > 0 && l.e.dropsSetCookie(f.Value) {
 			continue
 		}
-		if f.name == "Set-Cookie" && len(l.e.OwnCookies) > 0 && l.e.dropsSetCookie(f.value) {
-			continue
-		}
-		if list, ok := h[f.name]; ok {
-			h[f.name] = append(list, f.value)
-			continue
-		}
-		values = append(values, f.value)
-		h[f.name] = values[len(values)-1 : len(values) : len(values)]
+		to = append(to, f)
 	}
-	if before := h["Via"]; len(before) > 0 {
-		via = strings.Join(before, ", ") + ", " + viaOne
+	return append(to, message.Field{Name: "Via", Value: via + viaOne})
+}
+
+// fill puts what was passed into an empty map. One array holds all the values;
+// an append to one does not reach the next.
+func (l *lean) fill(h http.Header) {
+	values := make([]string, 0, len(l.passed))
+	for _, f := range l.passed {
+		if list, ok := h[f.Name]; ok {
+			h[f.Name] = append(list, f.Value)
+			continue
+		}
+		values = append(values, f.Value)
+		h[f.Name] = values[len(values)-1 : len(values) : len(values)]
 	}
-	values = append(values, via)
-	h["Via"] = values[len(values)-1:]
 	if h["Content-Type"] == nil {
 		h["Content-Type"] = nil // or the server would guess one
 	}
@@ -83,17 +92,16 @@ func (l *lean) fill(h http.Header) {
 // copyBody passes the body on, at once where somebody may be waiting for it.
 func (l *lean) copyBody() error {
 	e, w := l.e, l.wire
-	flusher := http.NewResponseController(e.w)
 	stream := e.streams(l.head.length, l.head.get("Content-Type"))
 	if stream {
-		if err := flush(flusher); err != nil {
+		if err := flush(http.NewResponseController(e.w)); err != nil {
 			return err
 		}
 	}
 	for {
 		wrote, err := l.passPieces()
 		if wrote && stream && (err == nil || !isClientError(err)) {
-			if err := flush(flusher); err != nil {
+			if err := flush(http.NewResponseController(e.w)); err != nil {
 				return err
 			}
 		}

@@ -9,16 +9,13 @@ import (
 	"sallyport/internal/message"
 )
 
-// field is one line of a head; name is canonical.
-type field struct{ name, value string }
-
 // responseHead is the head of an answer as RFC 9112 frames it. What two
 // recipients could read differently is refused.
 type responseHead struct {
 	status int
 	// minor is the digit of HTTP/1.x.
 	minor  int
-	fields []field
+	fields []message.Field
 	// length is Content-Length, -1 without one.
 	length int64
 	// chunked tells that the body is sent in chunks (RFC 9112 §7.1).
@@ -59,13 +56,13 @@ func headEnd(b []byte, from int) (end, next int, err error) {
 // copy of it.
 func (h *responseHead) parse(head []byte) error {
 	*h = responseHead{fields: h.fields[:0], length: -1}
-	line, rest, _ := strings.Cut(string(head), "\r\n")
+	line, rest := headLine(string(head))
 	if err := h.statusLine(line); err != nil {
 		return err
 	}
 	h.keep = h.minor == 1
 	for {
-		if line, rest, _ = strings.Cut(rest, "\r\n"); line == "" {
+		if line, rest = headLine(rest); line == "" {
 			break
 		}
 		f, err := parseField(line)
@@ -91,23 +88,23 @@ func (h *responseHead) parse(head []byte) error {
 
 // frame takes note of a header that frames the body. repeated tells that the
 // field says nothing new.
-func (h *responseHead) frame(f field) (repeated bool, err error) {
-	switch f.name {
+func (h *responseHead) frame(f message.Field) (repeated bool, err error) {
+	switch f.Name {
 	case "Content-Length":
 		if h.length >= 0 {
-			return true, h.sameLength(f.value)
+			return true, h.sameLength(f.Value)
 		}
-		h.length, err = parseLength(f.value)
+		h.length, err = parseLength(f.Value)
 		return false, err
 	case "Transfer-Encoding":
 		// The length keeps out what folds to ASCII without being it.
-		if h.chunked || h.minor == 0 || len(f.value) != len("chunked") || !strings.EqualFold(f.value, "chunked") {
+		if h.chunked || h.minor == 0 || len(f.Value) != len("chunked") || !strings.EqualFold(f.Value, "chunked") {
 			return false, nonsense("transfer coding that cannot be read")
 		}
 		h.chunked = true
 	case "Connection":
-		h.named += 1 + strings.Count(f.value, ",")
-		h.keep = h.keep && !hasToken(f.value, "close")
+		h.named += 1 + strings.Count(f.Value, ",")
+		h.keep = h.keep && !hasToken(f.Value, "close")
 	}
 	return false, nil
 }
@@ -132,17 +129,54 @@ func (h *responseHead) statusLine(line string) error {
 	return nil
 }
 
+// headLine takes the first line off, without its CRLF; headEnd has seen that
+// every line ends so.
+func headLine(s string) (line, rest string) {
+	i := strings.IndexByte(s, '\n')
+	return s[:i-1], s[i+1:]
+}
+
 // parseField reads a line of a head or a trailer, without its end. One that
 // begins with a blank would continue the line before it (RFC 9112 §5.2).
-func parseField(line string) (field, error) {
-	name, value, found := strings.Cut(line, ":")
-	if !found || !token(name) {
-		return field{}, nonsense("header line without a name")
+func parseField(line string) (message.Field, error) {
+	colon, canonical := fieldName(line)
+	if colon == 0 || colon == len(line) || line[colon] != ':' {
+		return message.Field{}, nonsense("header line without a name")
 	}
+	name, value := line[:colon], line[colon+1:]
 	if !message.ValidValue(value) {
-		return field{}, nonsense("header value with a control character")
+		return message.Field{}, nonsense("header value with a control character")
 	}
-	return field{textproto.CanonicalMIMEHeaderKey(name), strings.Trim(value, " \t")}, nil
+	if !canonical {
+		name = textproto.CanonicalMIMEHeaderKey(name)
+	}
+	for value != "" && (value[0] == ' ' || value[0] == '\t') {
+		value = value[1:]
+	}
+	for n := len(value); n > 0 && (value[n-1] == ' ' || value[n-1] == '\t'); n = len(value) {
+		value = value[:n-1]
+	}
+	return message.Field{Name: name, Value: value}, nil
+}
+
+// fieldName gives the length of the token (RFC 9110 §5.6.2) that a line begins
+// with, and whether it is in net/http's canonical case.
+func fieldName(line string) (n int, canonical bool) {
+	canonical = true
+	first := true
+	for ; n < len(line); n++ {
+		c := line[n]
+		if c >= 0x80 || tokenBytes[c>>6]&(1<<(c&63)) == 0 {
+			break
+		}
+		if first {
+			canonical = canonical && (c < 'a' || c > 'z')
+		} else {
+			canonical = canonical && (c < 'A' || c > 'Z')
+		}
+		first = c == '-'
+	}
+	return n, canonical
 }
 
 // oneLine reports whether s holds nothing that may be taken for the end of a
@@ -185,7 +219,7 @@ func parseLength(s string) (int64, error) {
 // for digit.
 func (h *responseHead) sameLength(value string) error {
 	for _, f := range h.fields {
-		if f.name == "Content-Length" && f.value != value {
+		if f.Name == "Content-Length" && f.Value != value {
 			return nonsense("two lengths of the body")
 		}
 	}
@@ -196,8 +230,8 @@ func (h *responseHead) sameLength(value string) error {
 // body it follows.
 func (h *responseHead) announcesFraming() bool {
 	for _, f := range h.fields {
-		if f.name == "Trailer" &&
-			(hasToken(f.value, "Content-Length") || hasToken(f.value, "Transfer-Encoding") || hasToken(f.value, "Trailer")) {
+		if f.Name == "Trailer" &&
+			(hasToken(f.Value, "Content-Length") || hasToken(f.Value, "Transfer-Encoding") || hasToken(f.Value, "Trailer")) {
 			return true
 		}
 	}
@@ -219,8 +253,8 @@ func hasToken(list, token string) bool {
 // get is the first value of a header, empty without one.
 func (h *responseHead) get(name string) string {
 	for _, f := range h.fields {
-		if f.name == name {
-			return f.value
+		if f.Name == name {
+			return f.Value
 		}
 	}
 	return ""
