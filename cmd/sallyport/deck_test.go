@@ -54,7 +54,7 @@ func adminAPI(t *testing.T) string {
 }
 
 // ask sends a JSON object, or nothing, and reads one.
-func ask(t *testing.T, method, target string, body map[string]any) (int, map[string]any) {
+func ask(t testing.TB, method, target string, body map[string]any) (int, map[string]any) {
 	t.Helper()
 	var text io.Reader
 	if body != nil {

@@ -26,7 +26,7 @@ type runningNode struct {
 	stop         func()
 }
 
-func runNode(t *testing.T, access io.Writer, change func(*settings)) *runningNode {
+func runNode(t testing.TB, access io.Writer, change func(*settings)) *runningNode {
 	t.Helper()
 	var s settings
 	s.flags("start")

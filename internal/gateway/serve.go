@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 
 	"sallyport/internal/entity"
 	"sallyport/internal/httperror"
@@ -22,14 +23,24 @@ func (g *Gateway) Serve(w http.ResponseWriter, q *plugin.Request) {
 	s := g.acquire()
 	defer s.release()
 	defer q.Release()
-	h := &head{w: w, g: g, q: q}
+	h := heads.Get().(*head) // the pool holds nothing else
+	*h = head{w: w, g: g, q: q}
 	if err := g.run(s, h, q); err != nil {
 		g.fail(h, q, err)
 	}
 	if !h.wrote {
 		h.WriteHeader(http.StatusOK) // a handler answered with nothing
 	}
+	*h = head{}
+	heads.Put(h)
 }
+
+// heads and forwards are lent for one request, after which nobody may keep them
+// (design C1).
+var (
+	heads    = sync.Pool{New: func() any { return new(head) }}
+	forwards = sync.Pool{New: func() any { return new(upstream.Exchange) }}
+)
 
 // run carries the request through its chain and turns a panic into an error.
 func (g *Gateway) run(s *snapshot, h *head, q *plugin.Request) (err error) {
@@ -141,7 +152,8 @@ func requireHTTPS(w http.ResponseWriter, q *plugin.Request) error {
 // forward is the end of a route's chain.
 func forward(t *upstream.Target, r *entity.Route) plugin.Next {
 	return func(w http.ResponseWriter, q *plugin.Request) error {
-		x := &upstream.Exchange{
+		x := forwards.Get().(*upstream.Exchange) // the pool holds nothing else
+		*x = upstream.Exchange{
 			Canonical: &q.Canonical, Route: r,
 			Path: q.UpstreamPath, StrippedPrefix: q.StrippedPrefix, RequestID: q.ID,
 			Header: &q.Upstream, DropCookies: q.DropUpstreamCookies, OwnCookies: q.OwnCookies,
@@ -150,6 +162,11 @@ func forward(t *upstream.Target, r *entity.Route) plugin.Next {
 		if q.Rewrite != nil {
 			x.Rewrite = &upstream.Rewrite{Method: q.Rewrite.Method, RawQuery: q.Rewrite.RawQuery}
 		}
-		return t.Serve(q.Context(), w, q.HTTP, x)
+		err := t.Serve(q.Context(), w, q.HTTP, x)
+		if q.HTTP.Body == http.NoBody { // of a body, a goroutine may still be asking
+			*x = upstream.Exchange{}
+			forwards.Put(x)
+		}
+		return err
 	}
 }

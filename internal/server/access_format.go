@@ -3,8 +3,39 @@ package server
 import (
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
+)
+
+// member is the name of a member, as it stands before its value in either
+// format.
+type member struct{ json, text string }
+
+func newMember(name string) member { return member{json: `,"` + name + `":`, text: " " + name + "="} }
+
+var (
+	memberID             = newMember("request_id")
+	memberClient         = newMember("client")
+	memberMethod         = newMember("method")
+	memberScheme         = newMember("scheme")
+	memberHost           = newMember("host")
+	memberPath           = newMember("path")
+	memberProtocol       = newMember("protocol")
+	memberStatus         = newMember("status")
+	memberBytesSent      = newMember("bytes_sent")
+	memberDuration       = newMember("duration_ms")
+	memberUpstreamTime   = newMember("upstream_ms")
+	memberUpstreamStatus = newMember("upstream_status")
+	memberUpstream       = newMember("upstream")
+	memberRoute          = newMember("route_id")
+	memberService        = newMember("service_id")
+	memberConsumer       = newMember("consumer_id")
+	memberFlow           = newMember("flow_id")
+	memberUserAgent      = newMember("user_agent")
+	memberCut            = newMember("cut")
+	memberSample         = newMember("sample")
+	memberError          = newMember("error")
 )
 
 // fields appends members of one record, as JSON or as text. The order is that
@@ -12,61 +43,60 @@ import (
 type fields struct {
 	b    []byte
 	json bool
-	// before and after stand around the name of a member.
-	before, after string
 }
 
-// appendFields appends a record with its line end. It says nothing of the
-// query, in which codes and tokens travel, and nothing of cookies and
-// credentials.
-func appendFields(b []byte, r *accessRecord, json bool) []byte {
-	f := fields{b: b, json: json, before: " ", after: "="}
+// appendFields appends a record with its line end. stamp is its time. It says
+// nothing of the query, in which codes and tokens travel, and nothing of cookies
+// and credentials.
+func appendFields(b []byte, r *accessRecord, stamp *timestamp, json bool) []byte {
+	f := fields{b: b, json: json}
 	if json {
-		f.before, f.after = `,"`, `":`
+		f.b = stamp.append(append(f.b, `{"time":"`...), r.at)
+		f.b = append(f.b, `","level":"INFO","msg":"request"`...)
+	} else {
+		f.b = stamp.append(append(f.b, "time="...), r.at)
+		f.b = append(f.b, " level=INFO msg=request"...)
 	}
-	f.start(r.at)
-	f.text("level", "INFO")
-	f.text("msg", "request")
-	f.text("request_id", r.ID)
+	f.text(memberID, r.ID)
 	f.client(r)
-	f.text("method", r.HTTP.Method)
-	f.text("scheme", r.Canonical.Scheme)
-	f.text("host", r.Canonical.Host)
-	f.text("path", path(r.Request))
-	f.text("protocol", r.HTTP.Proto)
+	f.text(memberMethod, r.HTTP.Method)
+	f.text(memberScheme, r.Canonical.Scheme)
+	f.text(memberHost, r.Canonical.Host)
+	f.text(memberPath, path(r.Request))
+	f.text(memberProtocol, r.HTTP.Proto)
 	a := &r.Access
-	f.number("status", int64(a.Status))
-	f.number("bytes_sent", a.BytesSent)
-	f.milliseconds("duration_ms", r.took)
+	f.number(memberStatus, int64(a.Status))
+	f.number(memberBytesSent, a.BytesSent)
+	f.milliseconds(memberDuration, r.took)
 	if !a.UpstreamStart.IsZero() {
-		f.milliseconds("upstream_ms", a.UpstreamLatency)
-		f.number("upstream_status", int64(a.UpstreamStatus))
-		f.text("upstream", a.UpstreamAddr)
+		f.milliseconds(memberUpstreamTime, a.UpstreamLatency)
+		f.number(memberUpstreamStatus, int64(a.UpstreamStatus))
+		f.text(memberUpstream, a.UpstreamAddr)
 	}
 	if r.Route != nil {
-		f.text("route_id", r.Route.ID)
+		f.text(memberRoute, r.Route.ID)
 	}
 	if r.Service != nil {
-		f.text("service_id", r.Service.ID)
+		f.text(memberService, r.Service.ID)
 	}
 	if r.Consumer != nil {
-		f.text("consumer_id", r.Consumer.ID)
+		f.text(memberConsumer, r.Consumer.ID)
 	}
 	if r.FlowID != "" {
-		f.text("flow_id", r.FlowID)
+		f.text(memberFlow, r.FlowID)
 	}
 	if agent := r.HTTP.Header["User-Agent"]; len(agent) > 0 && agent[0] != "" {
-		f.text("user_agent", agent[0])
+		f.text(memberUserAgent, agent[0])
 	}
 	if r.cut {
-		f.key("cut")
+		f.key(memberCut)
 		f.b = append(f.b, "true"...)
 	}
 	if r.sample > 0 {
-		f.number("sample", int64(r.sample))
+		f.number(memberSample, int64(r.sample))
 	}
 	if a.Err != nil {
-		f.text("error", a.Err.Error())
+		f.text(memberError, a.Err.Error())
 	}
 	if json {
 		f.b = append(f.b, '}')
@@ -75,14 +105,16 @@ func appendFields(b []byte, r *accessRecord, json bool) []byte {
 }
 
 // key appends the name of a member, which needs no escaping.
-func (f *fields) key(name string) {
-	f.b = append(f.b, f.before...)
-	f.b = append(f.b, name...)
-	f.b = append(f.b, f.after...)
+func (f *fields) key(m member) {
+	if f.json {
+		f.b = append(f.b, m.json...)
+	} else {
+		f.b = append(f.b, m.text...)
+	}
 }
 
-func (f *fields) text(name, value string) {
-	f.key(name)
+func (f *fields) text(m member, value string) {
+	f.key(m)
 	switch {
 	case f.json:
 		f.b = appendJSON(f.b, value)
@@ -98,10 +130,10 @@ func (f *fields) text(name, value string) {
 func (f *fields) client(r *accessRecord) {
 	a := r.Canonical.Client
 	if !a.IsValid() || a.Zone() != "" {
-		f.text("client", client(r.Request))
+		f.text(memberClient, client(r.Request))
 		return
 	}
-	f.key("client")
+	f.key(memberClient)
 	if f.json {
 		f.b = append(f.b, '"')
 	}
@@ -111,14 +143,14 @@ func (f *fields) client(r *accessRecord) {
 	}
 }
 
-func (f *fields) number(name string, value int64) {
-	f.key(name)
+func (f *fields) number(m member, value int64) {
+	f.key(m)
 	f.b = strconv.AppendInt(f.b, value, 10)
 }
 
 // milliseconds appends d with three decimals at most.
-func (f *fields) milliseconds(name string, d time.Duration) {
-	f.key(name)
+func (f *fields) milliseconds(m member, d time.Duration) {
+	f.key(m)
 	us := max(d, 0).Microseconds()
 	f.b = strconv.AppendInt(f.b, us/1000, 10)
 	if rest := us % 1000; rest != 0 {
@@ -126,15 +158,33 @@ func (f *fields) milliseconds(name string, d time.Duration) {
 	}
 }
 
-// start begins the record with its time.
-func (f *fields) start(t time.Time) {
-	t = t.Truncate(time.Millisecond)
-	if !f.json {
-		f.b = t.AppendFormat(append(f.b, "time="...), time.RFC3339Nano)
-		return
+// timestamp writes times in the form of time.RFC3339Nano, cut to milliseconds.
+// It keeps what does not change within a second. It is safe for concurrent use.
+type timestamp struct{ last atomic.Pointer[second] }
+
+// second is a time to the second, and the zone after it.
+type second struct {
+	unix          int64
+	zone          *time.Location
+	before, after string
+}
+
+func (s *timestamp) append(b []byte, t time.Time) []byte {
+	k := s.last.Load()
+	if unix := t.Unix(); k == nil || k.unix != unix || k.zone != t.Location() {
+		text := t.Format(time.RFC3339)
+		const digits = len("2006-01-02T15:04:05")
+		k = &second{unix: unix, zone: t.Location(), before: text[:digits], after: text[digits:]}
+		s.last.Store(k)
 	}
-	f.b = t.AppendFormat(append(f.b, `{"time":"`...), time.RFC3339Nano)
-	f.b = append(f.b, '"')
+	b = append(b, k.before...)
+	if ms := t.Nanosecond() / 1e6; ms != 0 {
+		b = append(b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
+		for b[len(b)-1] == '0' {
+			b = b[:len(b)-1]
+		}
+	}
+	return append(b, k.after...)
 }
 
 // plain tells whether a text value can stand without quotes.

@@ -121,7 +121,7 @@ func FuzzAccessRecord(f *testing.F) {
 		r := ended()
 		r.Canonical.RawPath, r.HTTP.Method = s, s
 		r.HTTP.Header["User-Agent"] = []string{s}
-		line := appendFields(nil, r, true)
+		line := appendFields(nil, r, new(timestamp), true)
 		var record map[string]any
 		if err := json.Unmarshal(line, &record); err != nil {
 			t.Fatalf("%q: %v", line, err)
@@ -130,7 +130,7 @@ func FuzzAccessRecord(f *testing.F) {
 		if record["method"] != want || s != "" && record["user_agent"] != want {
 			t.Errorf("%q came back as %q", s, record["method"])
 		}
-		for _, line := range []string{string(line), string(appendFields(nil, r, false)), string(appendCombined(nil, r))} {
+		for _, line := range []string{string(line), string(appendFields(nil, r, new(timestamp), false)), string(appendCombined(nil, r))} {
 			if strings.Count(line, "\n") != 1 || !strings.HasSuffix(line, "\n") || strings.Contains(line, "\r") || !utf8.ValidString(line) {
 				t.Errorf("no single line: %q", line)
 			}
@@ -143,3 +143,18 @@ func FuzzAccessRecord(f *testing.F) {
 
 // validUTF8 replaces every byte that is no UTF-8 by one U+FFFD.
 func validUTF8(s string) string { return string([]rune(s)) }
+
+func TestTimestampsAreRFC3339WithMilliseconds(t *testing.T) {
+	t.Parallel()
+	var stamp timestamp
+	base := time.Date(2029, 12, 31, 23, 59, 58, 0, time.UTC)
+	for _, zone := range []*time.Location{time.UTC, time.FixedZone("", -5400), time.FixedZone("x", 3600)} {
+		for _, after := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond, 300 * time.Millisecond, 999_999_999, time.Second, 1900 * time.Millisecond, 0} {
+			at := base.Add(after).In(zone)
+			want := at.Truncate(time.Millisecond).Format(time.RFC3339Nano)
+			if got := string(stamp.append(nil, at)); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		}
+	}
+}

@@ -73,6 +73,7 @@ type AccessLog struct {
 	scratch sync.Pool     // of *[]byte
 	wake    chan struct{} // of one place: there is a first record, or a batch
 	dropped atomic.Int64
+	stamp   timestamp
 
 	mu      sync.Mutex // guards waiting, and is held for a copy at most
 	waiting []byte
@@ -150,7 +151,7 @@ func (l *AccessLog) format(b []byte, r *accessRecord) []byte {
 	if l.opts.Format == AccessCombined {
 		return appendCombined(b, r)
 	}
-	return appendFields(b, r, l.opts.Format == AccessJSON)
+	return appendFields(b, r, &l.stamp, l.opts.Format == AccessJSON)
 }
 
 // sampled chooses one id in n. Ids are random, so that requests of all kinds are

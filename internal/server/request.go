@@ -11,6 +11,10 @@ import (
 // framed is what the fields of a head say about the message itself.
 type framed struct {
 	host string
+	// hosts counts Host fields; frames tells that there are others of those that
+	// are read here.
+	hosts  int
+	frames bool
 	// length is the length of the body in bytes, -1 for a chunked one.
 	length int64
 	// expect tells that the client waits for 100 Continue.
@@ -31,9 +35,17 @@ func (x *exchange) build(s string) *headError {
 	if l.minor == 0 {
 		r.Proto = "HTTP/1.0"
 	}
-	x.values = x.values[:0]
+	x.values, x.framed = x.values[:0], framed{}
 	for i := range l.fields {
 		name, value := l.fields[i].name.of(s), l.fields[i].value.of(s)
+		switch name {
+		case "Host": // net/http keeps it apart
+			x.host = value
+			x.hosts++
+			continue
+		case "Connection", "Content-Length", "Expect", "Transfer-Encoding", "Trailer":
+			x.frames = true
+		}
 		if before, more := x.header[name]; more {
 			x.header[name] = append(before, value)
 			continue
@@ -106,15 +118,13 @@ func plainPath(s string) bool {
 // frame reads the fields that say where the message ends and for whom it is
 // (RFC 9112 §3.2, §6), and takes those out that net/http takes out.
 func (x *exchange) frame() *headError {
-	x.framed = framed{}
 	h, old := x.header, x.lines.minor == 0
-	hosts := h["Host"]
-	if len(hosts) > 1 || len(hosts) == 0 && !old {
+	if x.hosts > 1 || x.hosts == 0 && !old {
 		return badHead("missing or repeated Host")
 	}
-	if len(hosts) == 1 {
-		x.host = hosts[0]
-		delete(h, "Host")
+	if !x.frames {
+		x.close = old
+		return nil
 	}
 	if err := x.bodyLength(old); err != nil {
 		return err

@@ -24,10 +24,7 @@ func (e *exchange) forward(set func(name, value string)) {
 	if c.ForwardedPath != "" {
 		path = c.ForwardedPath
 	}
-	var client string
-	if c.Client.IsValid() {
-		client = c.Client.String()
-	}
+	client := e.client()
 	via := viaOne
 	if c.ProtoMajor == 2 {
 		via = viaTwo
@@ -46,6 +43,19 @@ func (e *exchange) forward(set func(name, value string)) {
 	set("X-Real-Ip", client)
 	set("Via", via)
 	set("X-Kong-Request-Id", e.RequestID)
+}
+
+// client is the client's address, empty for one that is not known.
+func (e *exchange) client() string {
+	c := e.Canonical
+	if !c.Client.IsValid() {
+		return ""
+	}
+	// The text of an IPv4 peer is there already.
+	if host, _, found := strings.Cut(e.r.RemoteAddr, ":"); found && c.Client == c.Peer && c.Client.Is4() && host != "" {
+		return host
+	}
+	return c.Client.String()
 }
 
 func (e *exchange) forwardedFor(client string) string {

@@ -39,6 +39,8 @@ type Proxy struct {
 	drops   cookieLog
 	buffers sync.Pool // of *[]byte
 	leans   sync.Pool // of *lean
+	// exchanges holds *exchange.
+	exchanges sync.Pool
 
 	mu         sync.Mutex // guards transports and their refs
 	transports map[transportKey]*sharedTransport
@@ -73,7 +75,10 @@ func New(opts Options) *Proxy {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Proxy{opts: opts, transports: map[transportKey]*sharedTransport{}}
+	return &Proxy{
+		opts: opts, transports: map[transportKey]*sharedTransport{},
+		exchanges: sync.Pool{New: func() any { return new(exchange) }},
+	}
 }
 
 // Target is a service as an upstream, with its share in a pool of connections.

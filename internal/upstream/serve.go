@@ -38,7 +38,8 @@ type exchange struct {
 // the Recorder and panics with http.ErrAbortHandler, which cuts the connection.
 // Nothing of r and w is used after the return.
 func (t *Target) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, x *Exchange) error {
-	e := &exchange{
+	e := t.proxy.exchanges.Get().(*exchange) // the pool holds nothing else
+	*e = exchange{
 		Exchange: x, ctx: ctx, t: t, w: w, r: r,
 		readTimeout:  timeout(t.service.ReadTimeout),
 		writeTimeout: timeout(t.service.WriteTimeout),
@@ -47,7 +48,12 @@ func (t *Target) Serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	e.key, e.named = e.connectionKey()
 	e.takeBody()
 	if e.lean() {
-		return e.serveLean()
+		err := e.serveLean()
+		if e.source == nil { // with a body a goroutine may still have it
+			*e = exchange{}
+			t.proxy.exchanges.Put(e)
+		}
+		return err
 	}
 	if err := e.prepare(); err != nil {
 		return err

@@ -97,8 +97,10 @@ func (w *wire) stepRead(fd uintptr) bool {
 			w.err = errUnusable
 			return true
 		}
-		if w.err = w.write(request, w.writeTimeout); w.err != nil {
-			return true
+		if request = writeNow(fd, request); len(request) > 0 {
+			if w.err = w.write(request, w.writeTimeout); w.err != nil {
+				return true
+			}
 		}
 		if w.reused {
 			return false

@@ -30,3 +30,18 @@ func readNow(fd uintptr, p []byte) (n int, again bool, err error) {
 		return n, false, nil
 	}
 }
+
+// writeNow writes what can be written without waiting, and gives the rest. What
+// is wrong shows when that is written.
+func writeNow(fd uintptr, p []byte) []byte {
+	for len(p) > 0 {
+		n, err := syscall.Write(int(fd), p)
+		if n > 0 {
+			p = p[n:]
+		}
+		if err != nil && !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	return p
+}
