@@ -53,7 +53,11 @@ func New(r *http.Request, o Options) (Request, error) {
 	if err := q.authority(r); err != nil {
 		return Request{}, err
 	}
-	q.Peer = peerAddr(r.RemoteAddr)
+	if known, ok := r.Context().(interface{ Peer() netip.Addr }); ok {
+		q.Peer = known.Peer()
+	} else {
+		q.Peer = PeerAddr(r.RemoteAddr)
+	}
 	q.Client = q.Peer
 	q.Trusted = contains(o.Trusted, q.Peer)
 	if q.Trusted {

@@ -61,9 +61,9 @@ func cleanPath(p string) bool {
 	return err == nil && normal == p
 }
 
-// peerAddr reads the host of a TCP address, without zone; the zero Addr stands
+// PeerAddr reads the host of a TCP address, without zone; the zero Addr stands
 // for anything else.
-func peerAddr(remote string) netip.Addr {
+func PeerAddr(remote string) netip.Addr {
 	ap, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return netip.Addr{}

@@ -149,14 +149,3 @@ func sameSpelling(a, b string) bool {
 	}
 	return true
 }
-
-// ValidValue reports whether a header value can be serialised: no CR, LF, NUL or
-// other control character but the tab (RFC 9110 §5.5).
-func ValidValue(v string) bool {
-	for i := range len(v) {
-		if c := v[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}

@@ -173,13 +173,13 @@ func (s *timestamp) append(b []byte, t time.Time) []byte {
 	k := s.last.Load()
 	if unix := t.Unix(); k == nil || k.unix != unix || k.zone != t.Location() {
 		text := t.Format(time.RFC3339)
-		const digits = len("2006-01-02T15:04:05")
-		k = &second{unix: unix, zone: t.Location(), before: text[:digits], after: text[digits:]}
+		const length = len("2006-01-02T15:04:05")
+		k = &second{unix: unix, zone: t.Location(), before: text[:length], after: text[length:]}
 		s.last.Store(k)
 	}
 	b = append(b, k.before...)
 	if ms := t.Nanosecond() / 1e6; ms != 0 {
-		b = append(b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
+		b = append(b, '.', digits[ms/100], digits[ms/10%10], digits[ms%10])
 		for b[len(b)-1] == '0' {
 			b = b[:len(b)-1]
 		}
@@ -196,6 +196,8 @@ func plain(s string) bool {
 	}
 	return s != ""
 }
+
+const digits = "0123456789"
 
 const hexDigits = "0123456789abcdef"
 

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sallyport/internal/message"
 )
 
 const (
@@ -213,7 +215,7 @@ func chunkSize(line []byte) (size int64, ok bool) {
 		case 'A' <= c && c <= 'F':
 			c -= 'A' - 10
 		default:
-			return size, i > 0 && c == ';' && validValue(line[i:])
+			return size, i > 0 && c == ';' && message.ValidValue(line[i:])
 		}
 		if i == 15 {
 			return 0, false

@@ -1,7 +1,5 @@
 package server
 
-import "encoding/binary"
-
 // canonicalByte holds for each byte of a token (RFC 9110 §5.6.2) what it is in
 // the canonical form of a field name, 0 for every other byte: in [1] at the
 // beginning of a word, in [0] inside it.
@@ -36,28 +34,4 @@ func canonicalName(line []byte) int {
 		}
 	}
 	return 0
-}
-
-// validValue reports whether a field value holds no control character but the
-// tab (RFC 9110 §5.5). It looks at eight bytes at a time.
-func validValue[T []byte | string](v T) bool {
-	const ones = 0x0101010101010101
-	i := 0
-	for ; i+8 <= len(v); i += 8 {
-		w := binary.LittleEndian.Uint64([]byte(v[i : i+8]))
-		del := w ^ 0x7f*ones
-		if ((w-0x20*ones)&^w|(del-ones)&^del)&(0x80*ones) != 0 && !validBytes(v[i:i+8]) {
-			return false
-		}
-	}
-	return validBytes(v[i:])
-}
-
-func validBytes[T []byte | string](v T) bool {
-	for i := range len(v) {
-		if c := v[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -28,10 +29,13 @@ type conn struct {
 	front *front
 	// net is the TCP connection or the TLS one over it, raw the former's
 	// descriptor.
-	net    net.Conn
-	raw    syscall.RawConn
-	tls    *tls.ConnectionState
+	net net.Conn
+	raw syscall.RawConn
+	tls *tls.ConnectionState
+	// remote and peer are the client's end, local is ours.
 	remote string
+	peer   netip.Addr
+	local  net.Addr
 
 	in input
 	// line and skipped are how far the head that has begun was looked at: where

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -13,6 +14,7 @@ import (
 // channel is made when somebody asks for it.
 type requestContext struct {
 	local net.Addr
+	peer  netip.Addr
 
 	mu   sync.Mutex // guards what follows
 	done chan struct{}
@@ -61,6 +63,10 @@ func (c *requestContext) Value(key any) any {
 	}
 	return c.caused.Value(key)
 }
+
+// Peer is the address of the client's end of the connection, where message.New
+// looks for it.
+func (c *requestContext) Peer() netip.Addr { return c.peer }
 
 // Watch calls f, once and in a goroutine of its own, if the request is given up
 // before Unwatch. There is one watcher at a time. It is AfterFunc without

@@ -26,7 +26,7 @@ var exchanges = sync.Pool{New: func() any {
 
 // prepare makes an empty request and response.
 func (x *exchange) prepare(c *conn) {
-	x.ctx = &requestContext{local: c.LocalAddr()}
+	x.ctx = &requestContext{local: c.local, peer: c.peer}
 	blank := http.Request{
 		Method: http.MethodGet, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: x.header, URL: &x.url,
 		Body: http.NoBody, RemoteAddr: c.remote, TLS: c.tls,

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sallyport/internal/message"
 )
 
 // front serves HTTP/1.1 on one listener. What its parser refuses goes to
@@ -62,7 +64,8 @@ func (f *front) start(tcp *net.TCPConn) {
 		return
 	}
 	c := &conn{connection: &connection{TCPConn: tcp, owner: f.conns, raw: raw}, front: f, raw: raw}
-	c.remote = tcp.RemoteAddr().String()
+	c.remote, c.local = tcp.RemoteAddr().String(), tcp.LocalAddr()
+	c.peer = message.PeerAddr(c.remote)
 	c.net = c.connection
 	c.clock, c.onTLS = f.clock, f.tls != nil
 	c.enter(fresh)

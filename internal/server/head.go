@@ -3,6 +3,8 @@ package server
 import (
 	"bytes"
 	"net/http"
+
+	"sallyport/internal/message"
 )
 
 const (
@@ -154,7 +156,7 @@ func (l *lines) splitFields(head []byte, from int) *headError {
 		for v < end && blank(line[end-1]) {
 			end--
 		}
-		if !validValue(line[v:end]) {
+		if !message.ValidValue(line[v:end]) {
 			return errFieldValue
 		}
 		l.fields = append(l.fields, fieldCut{name: cut{from, from + colon}, value: cut{from + v, from + end}})

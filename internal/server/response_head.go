@@ -232,7 +232,7 @@ func appendField(b []byte, name string, values []string) []byte {
 		b = append(append(b, name...), ": "...)
 		from := len(b)
 		b = append(append(b, value...), "\r\n"...)
-		if sent := b[from : len(b)-2]; !validValue(sent) {
+		if sent := b[from : len(b)-2]; !message.ValidValue(sent) {
 			for i, c := range sent {
 				if c < ' ' && c != '\t' || c == 0x7f {
 					sent[i] = ' '

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strings"
 
 	"sallyport/internal/message"
 )
@@ -53,14 +54,18 @@ func (l *lean) passHead() {
 // cleaned appends the fields that the user agent gets.
 func (l *lean) cleaned(to []message.Field) []message.Field {
 	var hop tokens
-	via := ""
+	var vias []string
 	for _, f := range l.head.fields {
 		switch f.Name {
 		case "Connection":
 			hop = hop.add(f.Value)
 		case "Via":
-			via += f.Value + ", "
+			vias = append(vias, f.Value)
 		}
+	}
+	via := viaOne
+	if len(vias) > 0 {
+		via = strings.Join(vias, ", ") + ", " + viaOne
 	}
 	for _, f := range l.head.fields {
 		if f.Name == "Via" || hopByHop(f.Name) || hop.has(f.Name) ||
@@ -69,7 +74,7 @@ func (l *lean) cleaned(to []message.Field) []message.Field {
 		}
 		to = append(to, f)
 	}
-	return append(to, message.Field{Name: "Via", Value: via + viaOne})
+	return append(to, message.Field{Name: "Via", Value: via})
 }
 
 // fill puts what was passed into an empty map. One array holds all the values;

@@ -44,8 +44,8 @@ func (l *lean) writeHead() error {
 	w.line("Host", e.host())
 	w.length(e)
 	w.received(e)
-	e.forward(func(name, value string) { w.set(name, value) })
-	w.set("Connection", "keep-alive")
+	e.forward(w.ours)
+	w.ours("Connection", "keep-alive")
 	w.changed(e)
 	w.b = append(w.b, "\r\n"...)
 	l.request = w.b
@@ -129,6 +129,19 @@ func (w *headWriter) set(name, value string) {
 		return
 	}
 	w.line(name, value)
+}
+
+// ours writes a header under a name of ours.
+func (w *headWriter) ours(name, value string) {
+	if w.touches(name) {
+		w.touched[name] = []string{value}
+		return
+	}
+	if !message.ValidValue(value) {
+		w.bad = true
+		return
+	}
+	w.b = append(append(append(append(w.b, name...), ": "...), value...), "\r\n"...)
 }
 
 // line writes a header. Nothing in it can end the line early.
