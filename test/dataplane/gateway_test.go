@@ -59,8 +59,14 @@ func yaml(services ...service) string {
 // startGateway runs a build of the gateway until the test ends.
 func startGateway(t *testing.T, program string, env []string, config string) *gateway {
 	t.Helper()
+	return startGatewayAt(t, freeAddr(t), program, env, config)
+}
+
+// startGatewayAt is startGateway with its plain address.
+func startGatewayAt(t *testing.T, proxy, program string, env []string, config string) *gateway {
+	t.Helper()
 	dir := t.TempDir()
-	g := &gateway{proxy: freeAddr(t), secured: freeAddr(t), admin: freeAddr(t)}
+	g := &gateway{proxy: proxy, secured: freeAddr(t), admin: freeAddr(t)}
 	certFile, keyFile := g.certificate(t, dir)
 	file := filepath.Join(dir, "kong.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
