@@ -153,7 +153,9 @@ func (c *compiler) last(r *entity.Route) (plugin.Next, error) {
 	if s == nil {
 		return noService, nil
 	}
-	if s.Protocol != "http" && s.Protocol != "https" {
+	switch s.Protocol {
+	case "http", "https", "grpc", "grpcs":
+	default:
 		return nil, &entity.Invalid{Kind: entity.Services, ID: s.ID, Errors: schema.Errors{
 			"protocol": "routes to a service of protocol " + s.Protocol + " are not supported",
 		}}

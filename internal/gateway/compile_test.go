@@ -163,9 +163,9 @@ func TestAConfigurationThatDoesNotCompileChangesNothing(t *testing.T) {
 		}, "schema violation (name: plugin 'acl' not enabled; add it to the 'plugins' configuration property)"},
 		{"a route to a service that speaks something else", func() *entity.Set {
 			other := *service
-			other.Protocol = "grpc"
+			other.Protocol = "udp"
 			return trackedSet(&other, "2")
-		}, "schema violation (protocol: routes to a service of protocol grpc are not supported)"},
+		}, "schema violation (protocol: routes to a service of protocol udp are not supported)"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -94,7 +94,8 @@ func (p *proxy) refuse(w http.ResponseWriter, q *plugin.Request, err error) {
 	}
 	e := httperror.From(err)
 	q.Access.Status, q.Access.Err = e.Status, e
-	if e.Status >= http.StatusInternalServerError && !errors.Is(err, errPanic) {
+	_, theirs := errors.AsType[*headError](err)
+	if e.Status >= http.StatusInternalServerError && !theirs && !errors.Is(err, errPanic) {
 		p.opts.Logger.ErrorContext(q.HTTP.Context(), "request failed", "request_id", q.ID, "status", e.Status, "error", e.Error())
 	}
 	h := w.Header()

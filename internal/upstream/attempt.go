@@ -151,7 +151,7 @@ func (a *attempt) gotConn(info httptrace.GotConnInfo) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.connected = true
-	if c, ok := info.Conn.(*conn); ok {
+	if c := below(info.Conn); c != nil {
 		a.conn, a.addr = c, c.addr
 	}
 	if a.body == nil {
@@ -159,7 +159,7 @@ func (a *attempt) gotConn(info httptrace.GotConnInfo) {
 		a.arm(&a.reading, a.e.readTimeout, errReadTimeout)
 		return
 	}
-	if a.conn != nil {
+	if a.conn != nil && !a.e.t.grpc { // there many attempts share it, and each is told by itself
 		a.conn.user.Store(a)
 	}
 	first := a.e.writeTimeout

@@ -48,9 +48,9 @@ type lean struct {
 
 // lean reports whether the lean client takes the exchange. http.Transport does
 // what is rare: a switch of protocols, trailers either way, a body that waits to
-// be asked for, a host name that is not ASCII.
+// be asked for, a host name that is not ASCII, HTTP/2.
 func (e *exchange) lean() bool {
-	return rawReads && e.t.plainName && !e.upgrade && len(e.r.Trailer) == 0 && e.r.Header["Expect"] == nil &&
+	return rawReads && e.t.plainName && !e.t.grpc && !e.upgrade && len(e.r.Trailer) == 0 && e.r.Header["Expect"] == nil &&
 		!wantsTrailers(e.r.Header)
 }
 
@@ -218,13 +218,16 @@ func (l *lean) detach() bool {
 	return l.unwatch()
 }
 
-// readHead reads a head of at most budget bytes into l.head.
+// readHead reads a head of at most budget bytes into l.head. Once it has begun
+// all of it must come within the read timeout: a head that drips would hold the
+// request for ever.
 func (l *lean) readHead(budget int) (int, error) {
 	w := l.wire
 	var paused func() (time.Time, bool)
 	if l.upload != nil {
 		paused = l.upload.paused
 	}
+	timeout, begun := l.e.readTimeout, time.Time{}
 	for from := 0; ; {
 		if unread := w.buffer[w.start:w.end]; len(unread) > 0 {
 			end, next, err := headEnd(unread, from)
@@ -244,7 +247,14 @@ func (l *lean) readHead(budget int) (int, error) {
 				w.buffer = larger
 			}
 		}
-		if err := w.fill(l.e.readTimeout, paused); err != nil {
+		if w.start < w.end {
+			now := w.clock()
+			if begun.IsZero() {
+				begun = now
+			}
+			timeout, paused = l.e.readTimeout-now.Sub(begun), nil
+		}
+		if err := w.fill(timeout, paused); err != nil {
 			if errors.Is(err, io.EOF) && w.start < w.end {
 				err = io.ErrUnexpectedEOF
 			}

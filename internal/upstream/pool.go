@@ -96,7 +96,7 @@ func (p *pool) keep(w *wire) *wire {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.shelves[w.key]
-	if p.closed || s != nil && len(s.wires) >= p.maxIdle {
+	if p.closed || p.maxTotal <= 0 || s != nil && len(s.wires) >= p.maxIdle {
 		return w
 	}
 	var surplus *wire

@@ -24,7 +24,7 @@ type Options struct {
 	// Resolver looks up hosts; nil means net.DefaultResolver.
 	Resolver *net.Resolver
 	// MaxIdle is the number of idle connections kept to one host and port;
-	// 0 means 512.
+	// 0 means 512, and with less than that none is kept.
 	MaxIdle int
 	// IdleTimeout is how long one is kept; 0 means 60 s.
 	IdleTimeout time.Duration
@@ -90,6 +90,8 @@ type Target struct {
 	// same without a default port, name the host alone.
 	authority, header, name string
 	tls                     bool
+	// grpc tells that HTTP/2 is spoken with it.
+	grpc bool
 	// plainName tells that the service's host needs no IDNA.
 	plainName bool
 	closed    sync.Once
@@ -99,7 +101,7 @@ type Target struct {
 // service has the same settings, also one of an earlier configuration. Close
 // gives the share back.
 func (p *Proxy) Target(s *entity.Service) *Target {
-	t := &Target{proxy: p, service: s, tls: secure(s.Protocol)}
+	t := &Target{proxy: p, service: s, tls: secure(s.Protocol), grpc: speaksGRPC(s.Protocol)}
 	t.authority, t.header, t.name = hostForms(s, t.tls)
 	t.plainName = !strings.ContainsFunc(t.name, func(c rune) bool { return c <= ' ' || c >= 0x7f })
 	key := p.key(s)
@@ -157,3 +159,5 @@ func (s *sharedTransport) closeIdle(forever bool) {
 }
 
 func secure(protocol string) bool { return protocol == "https" || protocol == "grpcs" }
+
+func speaksGRPC(protocol string) bool { return protocol == "grpc" || protocol == "grpcs" }

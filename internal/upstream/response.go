@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"sallyport/internal/message"
@@ -103,14 +104,28 @@ func (e *exchange) writeHead(res *http.Response, switching bool) {
 
 var upgradeToken = []string{"Upgrade"}
 
-// writeTrailer sends the trailers that were announced.
+// writeTrailer sends the trailers that were announced and, from HTTP/2 to
+// HTTP/2, those that were not: gRPC tells its status in them.
 func (e *exchange) writeTrailer(res *http.Response) {
 	h := e.w.Header()
-	for _, name := range h["Trailer"] {
-		for _, value := range res.Trailer[name] {
-			if message.ValidValue(value) {
-				h.Add(name, value)
-			}
+	announced := h["Trailer"]
+	for _, name := range announced {
+		addTrailer(h, name, res.Trailer[name])
+	}
+	if res.ProtoMajor != 2 || e.r.ProtoMajor != 2 || !wantsTrailers(e.r.Header) {
+		return
+	}
+	for name, values := range res.Trailer {
+		if plainTrailer(name) && !slices.Contains(announced, name) {
+			addTrailer(h, http.TrailerPrefix+name, values)
+		}
+	}
+}
+
+func addTrailer(h http.Header, name string, values []string) {
+	for _, value := range values {
+		if message.ValidValue(value) {
+			h.Add(name, value)
 		}
 	}
 }

@@ -20,6 +20,8 @@ type transportKey struct {
 	connectTimeout time.Duration
 	tls            bool
 	verify         bool
+	// http2 tells that HTTP/2 is spoken and nothing else.
+	http2 bool
 }
 
 // maxResponseHead bounds the head of an upstream's answer, in bytes.
@@ -29,7 +31,7 @@ const maxResponseHead = 256 << 10
 const continueTimeout = time.Second
 
 func (p *Proxy) key(s *entity.Service) transportKey {
-	key := transportKey{connectTimeout: s.ConnectTimeout}
+	key := transportKey{connectTimeout: s.ConnectTimeout, http2: speaksGRPC(s.Protocol)}
 	if key.tls = secure(s.Protocol); !key.tls {
 		return key
 	}
@@ -45,11 +47,12 @@ func (p *Proxy) dialer(key transportKey) *dialer {
 		net:     net.Dialer{Resolver: p.opts.Resolver, KeepAlive: 30 * time.Second},
 		timeout: timeout(key.connectTimeout),
 		tls:     p.tlsConfig(key),
+		http2:   key.http2,
 	}
 }
 
 func (p *Proxy) transport(d *dialer) *http.Transport {
-	return &http.Transport{
+	t := &http.Transport{
 		DialContext:            d.plain,
 		DialTLSContext:         d.secured,
 		DisableCompression:     true,
@@ -58,13 +61,22 @@ func (p *Proxy) transport(d *dialer) *http.Transport {
 		IdleConnTimeout:        p.opts.IdleTimeout,
 		ExpectContinueTimeout:  continueTimeout,
 		MaxResponseHeaderBytes: maxResponseHead,
-		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1 only
+		Protocols:              new(http.Protocols),
 	}
+	t.Protocols.SetHTTP1(!d.http2)
+	t.Protocols.SetHTTP2(d.http2)
+	t.Protocols.SetUnencryptedHTTP2(d.http2)
+	return t
 }
 
 func (p *Proxy) tlsConfig(key transportKey) *tls.Config {
+	var protocols []string
+	if key.http2 {
+		protocols = []string{alpnHTTP2}
+	}
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS12,
+		NextProtos:         protocols,
 		RootCAs:            p.opts.RootCAs,
 		InsecureSkipVerify: !key.verify, //nolint:gosec // tls_verify of the service decides, as in Kong
 		ClientSessionCache: tls.NewLRUClientSessionCache(128),
@@ -77,12 +89,23 @@ type dialer struct {
 	net     net.Dialer
 	timeout time.Duration
 	tls     *tls.Config
+	// http2 tells that TLS connections must be for HTTP/2.
+	http2 bool
 }
+
+// alpnHTTP2 is HTTP/2 in TLS (RFC 9113 §3.2).
+const alpnHTTP2 = "h2"
+
+var errNoHTTP2 = errors.New("the upstream does not offer HTTP/2 in its TLS handshake (ALPN), which gRPC needs")
 
 // conn is a connection that knows its address in text form.
 type conn struct {
 	net.Conn
 	addr string
+	// records follows what TLS reads, for whoever reads it.
+	records records
+	// secured tells that TLS runs over it.
+	secured bool
 	// user is the attempt that must know when the connection ends; ended tells
 	// that it did.
 	user  atomic.Pointer[attempt]
@@ -92,6 +115,9 @@ type conn struct {
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	if c.secured {
+		c.records.pass(p[:n])
+	}
 	if err != nil && n == 0 {
 		c.ended.Store(true)
 		if a := c.user.Load(); a != nil {
@@ -128,6 +154,7 @@ func (d *dialer) secured(ctx context.Context, network, addr string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
+	c.(*conn).secured = true
 	config := d.tls.Clone()
 	config.ServerName = name
 	secured := tls.Client(c, config)
@@ -137,7 +164,24 @@ func (d *dialer) secured(ctx context.Context, network, addr string) (net.Conn, e
 		_ = c.Close() // the handshake's error is the one that counts
 		return nil, &dialError{err}
 	}
-	return &conn{Conn: secured, addr: c.(*conn).addr}, nil
+	if !d.http2 {
+		return &conn{Conn: secured, addr: c.(*conn).addr}, nil
+	}
+	if secured.ConnectionState().NegotiatedProtocol != alpnHTTP2 {
+		_ = c.Close() // it was not used
+		return nil, &dialError{errNoHTTP2}
+	}
+	return secured, nil // as it is, or http.Transport does not see the protocol
+}
+
+// below is the connection as dialer made it that http.Transport uses; nil for
+// one that is not dialer's.
+func below(c net.Conn) *conn {
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
+	}
+	made, _ := c.(*conn)
+	return made
 }
 
 // hostForms gives a service's host and port as a URL and as a Host header want

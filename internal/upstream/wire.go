@@ -21,8 +21,10 @@ type wire struct {
 	conn net.Conn // plain, or *tls.Conn
 	raw  syscall.RawConn
 	tls  bool
-	addr string
-	key  string
+	// records tells where the records of TLS end; nil without it.
+	records *records
+	addr    string
+	key     string
 	// kill closes the connection below TLS, so that whoever waits on it wakes.
 	kill  func()
 	clock func() time.Time
@@ -62,8 +64,9 @@ func newWire(c *conn, key string, clock func() time.Time) (*wire, error) {
 	w := &wire{conn: c.Conn, addr: c.addr, key: key, clock: clock}
 	below := c.Conn
 	if secured, ok := below.(*tls.Conn); ok {
-		w.tls = true
-		below = secured.NetConn().(*conn).Conn
+		carrier := secured.NetConn().(*conn)
+		w.tls, w.records = true, &carrier.records
+		below = carrier.Conn
 	}
 	w.kill = func() { _ = below.Close() } // it is given up, whatever it says
 	sc, ok := below.(syscall.Conn)
@@ -130,6 +133,9 @@ func (w *wire) usable() bool {
 	}
 	if !w.tls {
 		return true
+	}
+	if !w.records.whole() {
+		return false // TLS holds the beginning of something
 	}
 	// What TLS has deciphered already comes in spite of the deadline.
 	var one [1]byte
