@@ -1,8 +1,8 @@
 BIN := .cache/bin
-.PHONY: help demo build unit test deps lint fmt fuzz bench
+.PHONY: help demo build unit test test-long deps lint fmt fuzz bench
 
 help: ## Show these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 demo: ## Gateway, practice IdP and echo upstream in one process: open the printed URL
 	go run ./cmd/sallyport demo
 build: ## Build bin/sallyport
@@ -11,6 +11,8 @@ unit: ## Tests that need nothing but Go
 	go test ./...
 test: deps ## Everything, race detector on: unit tests, then Keycloak, Redis and Chromium end to end
 	go test -race -tags integration -timeout 24m -count=1 ./...
+test-long: deps ## The long parts of the tests, half an hour of mixed traffic above all; writes docs/soak.md
+	SALLYPORT_LONG=1 SALLYPORT_SOAK=30m SALLYPORT_SOAK_REPORT=1 go test -race -tags integration -timeout 60m -count=1 ./test/...
 deps: ## Install what the end-to-end tests need (apt, mvn); does nothing where all is there
 	tools/deps
 lint: $(BIN)/golangci-lint ## Run the linters

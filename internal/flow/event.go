@@ -22,11 +22,13 @@ const (
 type Verdict string
 
 // The verdicts. Refused means that a check failed because of what the other
-// side sent; Failed means that a step could not be carried out.
+// side sent; Failed means that a step could not be carried out; Abandoned that
+// the user agent left before it was, so that nobody is to blame.
 const (
-	Passed  Verdict = "passed"
-	Refused Verdict = "refused"
-	Failed  Verdict = "failed"
+	Passed    Verdict = "passed"
+	Refused   Verdict = "refused"
+	Failed    Verdict = "failed"
+	Abandoned Verdict = "abandoned"
 )
 
 // Event is one step of a flow.
@@ -46,7 +48,7 @@ type Event struct {
 	// Connect Core 3.1.3.7".
 	Clause   string
 	Duration time.Duration
-	// Err is the cause of Refused and Failed.
+	// Err is the cause of Refused, Failed and Abandoned.
 	Err error
 	// Plugin and Route name where the flow runs.
 	Plugin, Route string
@@ -66,8 +68,8 @@ type Sink interface {
 	Emit(ctx context.Context, e Event)
 }
 
-// Log is a Sink that writes structured log lines: passed steps at debug,
-// refused ones at warn, failed ones at error.
+// Log is a Sink that writes structured log lines: passed and abandoned steps at
+// debug, refused ones at warn, failed ones at error.
 type Log struct{ Logger *slog.Logger }
 
 // Emit implements Sink.
@@ -78,7 +80,7 @@ func (l Log) Emit(ctx context.Context, e Event) {
 		level = slog.LevelWarn
 	case Failed:
 		level = slog.LevelError
-	case Passed:
+	case Passed, Abandoned:
 	}
 	if !l.Logger.Enabled(ctx, level) {
 		return

@@ -64,6 +64,13 @@ func Wrap(status int, message string, err error) *Error {
 	return &Error{Status: status, Message: message, Err: err}
 }
 
+// StatusClientGone is recorded when the user agent left before there was an
+// answer; nobody reads it.
+const StatusClientGone = 499
+
+// ClientGone is the error of a request whose user agent left.
+func ClientGone(err error) *Error { return Wrap(StatusClientGone, "Client closed request", err) }
+
 // Error implements error: the message, then the cause.
 func (e *Error) Error() string {
 	if e.Err != nil {

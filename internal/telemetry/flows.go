@@ -58,7 +58,7 @@ func (f *Flows) Emit(_ context.Context, e flow.Event) {
 		kind = other
 	}
 	switch verdict {
-	case flow.Passed, flow.Refused, flow.Failed:
+	case flow.Passed, flow.Refused, flow.Failed, flow.Abandoned:
 	default:
 		verdict = other
 	}

@@ -13,10 +13,6 @@ import (
 	"sallyport/internal/httperror"
 )
 
-// StatusClientGone is recorded when the user agent left before there was an
-// answer; nobody reads it.
-const StatusClientGone = 499
-
 // dialError is a failure to get a connection: nothing was sent.
 type dialError struct{ err error }
 
@@ -43,23 +39,27 @@ func nonsense(format string, args ...any) error {
 // attempt first counts: everything else may follow from it.
 func (e *exchange) failure(cause, err error) *httperror.Error {
 	if _, ok := errors.AsType[*clientError](err); ok {
-		return httperror.Wrap(StatusClientGone, "Client closed request", err)
+		return httperror.ClientGone(err)
 	}
 	// The server ends the request's context with any error of the connection,
 	// also a timeout of ours.
 	gone := e.r.Context().Err() != nil
-	if bodyErr := e.source.failure(); bodyErr != nil && (!gone || errors.Is(bodyErr, os.ErrDeadlineExceeded)) {
+	ended := context.Cause(e.ctx) // may be nil yet: a derived context learns in a goroutine of its own
+	bodyErr := e.source.failure()
+	if bodyErr != nil && (!gone || errors.Is(bodyErr, os.ErrDeadlineExceeded)) {
 		return bodyFailure(bodyErr)
 	}
 	switch {
 	case errors.Is(cause, errReadTimeout), errors.Is(cause, errWriteTimeout):
 		return gatewayError(http.StatusGatewayTimeout, cause)
+	case gone && bodyErr != nil && (ended == nil || errors.Is(ended, context.Canceled)):
+		return httperror.ClientGone(context.Canceled)
 	case errors.Is(cause, errLost):
 		return gatewayError(http.StatusBadGateway, cause)
-	case gone && errors.Is(context.Cause(e.ctx), context.Canceled):
-		return httperror.Wrap(StatusClientGone, "Client closed request", context.Canceled)
-	case e.ctx.Err() != nil:
-		return httperror.From(context.Cause(e.ctx))
+	case gone && errors.Is(ended, context.Canceled):
+		return httperror.ClientGone(context.Canceled)
+	case ended != nil:
+		return httperror.From(ended)
 	}
 	return upstreamFailure(err)
 }

@@ -48,8 +48,11 @@ func (l *lean) collect(length int) (whole bool, err error) {
 	source.keep()
 	var enough atomic.Bool
 	done := make(chan error, 1)
-	// The goroutine ends with the body, or once a Read in flight has returned.
-	go func() { done <- proxy.collect(source.open(), length, &enough) }()
+	// Opened here: a goroutine that begins late would take the body from whoever
+	// has opened it meanwhile. It ends with the body, or once a Read in flight
+	// has returned.
+	body := source.open()
+	go func() { done <- proxy.collect(body, length, &enough) }()
 	defer enough.Store(true)
 	timer := time.NewTimer(smallWait)
 	defer timer.Stop()

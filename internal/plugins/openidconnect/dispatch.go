@@ -47,7 +47,7 @@ func (h *handler) step(w http.ResponseWriter, v *visit) (after, error) {
 	}
 	if c != nil {
 		todo, err := h.callback(w, v, c)
-		if err != nil {
+		if err != nil && !v.abandoned(err) {
 			h.Meter.Login(failureResult(err))
 		}
 		return todo, err

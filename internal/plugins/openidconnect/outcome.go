@@ -39,6 +39,9 @@ const retryAfter = 5
 
 // refuse turns an outcome into the error that is rendered.
 func (v *visit) refuse(o outcome) error {
+	if o.status >= http.StatusInternalServerError && v.abandoned(o.err) {
+		return httperror.ClientGone(errors.Join(errors.New("openid-connect: "+o.cause), o.err))
+	}
 	h := v.h
 	e := &httperror.Error{
 		Status: o.status, Message: v.message(o), Shape: httperror.Plugin, FlowID: v.q.FlowID,
@@ -166,6 +169,16 @@ func (v *visit) providerFailed(kind flow.Kind, step string, err error, client *c
 		o.cause = "identity provider names no such endpoint"
 	}
 	return v.refuse(o)
+}
+
+// invalidGrant is the code with which an identity provider refuses a code or a
+// refresh token (RFC 6749 section 5.2).
+const invalidGrant = "invalid_grant"
+
+// grantRefused tells whether err is such a refusal.
+func grantRefused(err error) bool {
+	oauth, ok := errors.AsType[*oidc.OAuthError](err)
+	return ok && oauth.Code == invalidGrant
 }
 
 // tokenRefused is the outcome of a token or an answer that broke a rule.

@@ -58,7 +58,7 @@ func (v *visit) redemptionFailed(c *callback, err error) error {
 	}
 	var oauth *oidc.OAuthError
 	switch {
-	case errors.As(err, &oauth) && oauth.Code == "invalid_grant":
+	case errors.As(err, &oauth) && oauth.Code == invalidGrant:
 		o.status, o.cause = http.StatusUnauthorized, "identity provider does not accept the code"
 		o.title = "This sign-in cannot be finished"
 		o.text = "The identity provider does not accept its own answer any more: it was used before, or it is too old."

@@ -60,7 +60,7 @@ func (h *handler) refresh(v *visit, s *session.Session) (*session.Session, error
 	case errors.Is(err, session.ErrUnavailable):
 		return nil, v.storeDown("refresh session", err)
 	case errors.Is(err, oidc.ErrIDToken), errors.Is(err, oidc.ErrUserInfoSubject),
-		errors.As(err, &oauth) && oauth.Code == "invalid_grant":
+		errors.As(err, &oauth) && oauth.Code == invalidGrant:
 		return nil, h.endRefused(v)
 	}
 	if fresh != nil {

@@ -395,6 +395,8 @@ func (r *rig) refused(a answer, status, hits int) {
 type faultyStore struct {
 	session.Store
 	down atomic.Bool
+	// hanging lets a Load wait until its context ends.
+	hanging atomic.Bool
 	// readOnly fails every call that writes.
 	readOnly atomic.Bool
 }
@@ -418,6 +420,10 @@ func (f *faultyStore) failWrite() error {
 func (f *faultyStore) Load(ctx context.Context, key string) (session.Record, error) {
 	if err := f.fail(); err != nil {
 		return session.Record{}, err
+	}
+	if f.hanging.Load() {
+		<-ctx.Done()
+		return session.Record{}, fmt.Errorf("%w: %w", session.ErrUnavailable, ctx.Err())
 	}
 	return f.Store.Load(ctx, key)
 }

@@ -60,7 +60,9 @@ func (v *visit) load() (*session.Session, error) {
 			v.emit(flow.Event{Kind: flow.Session, Step: "session cookie", Verdict: flow.Refused, Found: string(none.Reason)})
 		}
 	case err != nil:
-		v.h.Meter.SessionLoad(loadUnavailable)
+		if !v.abandoned(err) {
+			v.h.Meter.SessionLoad(loadUnavailable)
+		}
 		v.err = v.storeDown("load session", err)
 	default:
 		v.h.Meter.SessionLoad(loadFound)
@@ -93,6 +95,9 @@ func (v *visit) cookies(lines []string) {
 // emit reports a step of a flow. What goes wrong outside of any flow begins one,
 // so that page and log can be brought together (C11).
 func (v *visit) emit(e flow.Event) {
+	if e.Verdict == flow.Failed && v.abandoned(e.Err) {
+		e.Verdict = flow.Abandoned
+	}
 	if v.q.FlowID == "" && e.Verdict != flow.Passed {
 		v.newFlow()
 	}
@@ -103,6 +108,12 @@ func (v *visit) emit(e flow.Event) {
 	v.h.Events.Emit(v.ctx, e)
 }
 
+// abandoned tells whether err is there only because the user agent left.
+func (v *visit) abandoned(err error) bool {
+	ctx := v.q.HTTP.Context()
+	return errors.Is(context.Cause(ctx), context.Canceled) && errors.Is(err, context.Canceled)
+}
+
 // newFlow gives the request a fresh flow id.
 func (v *visit) newFlow() {
 	var id [flowIDSize]byte
@@ -111,11 +122,15 @@ func (v *visit) newFlow() {
 	}
 }
 
-// step reports a step that took place, passed or failed by err.
+// step reports a step that took place, passed or failed by err, or refused: a
+// grant that is good no more is no failure of anybody.
 func (v *visit) step(kind flow.Kind, step, clause string, start time.Time, err error) {
 	e := flow.Event{Kind: kind, Step: step, Clause: clause, Verdict: flow.Passed, Err: err, Duration: v.h.Now().Sub(start)}
 	if err != nil {
 		e.Verdict = flow.Failed
+		if grantRefused(err) {
+			e.Verdict = flow.Refused
+		}
 	}
 	v.emit(e)
 }
