@@ -25,6 +25,16 @@ const (
 type change struct {
 	op          operation
 	name, value string
+	names       []string // of opRemoveSpellings, which has no name
+}
+
+// concerns reports whether the change is one of the header called name, which
+// is in canonical form.
+func (c *change) concerns(name string) bool {
+	if c.op != opRemoveSpellings {
+		return c.name == name
+	}
+	return spells(c.names, name)
 }
 
 // Set replaces every value of the header.
@@ -36,12 +46,22 @@ func (o *Overlay) Add(name, value string) { o.record(opAdd, name, value) }
 // Remove drops the header.
 func (o *Overlay) Remove(name string) { o.record(opRemove, name, "") }
 
-// RemoveSpellings drops the header under every name that an upstream may fold
-// into the same variable: upper and lower case, '-', '_' and '.' alike.
-func (o *Overlay) RemoveSpellings(name string) { o.record(opRemoveSpellings, name, "") }
+// RemoveSpellings drops headers under every name that an upstream may fold
+// into the same variable: upper and lower case, '-', '_' and '.' alike. A slice
+// of names is kept and must not be changed.
+func (o *Overlay) RemoveSpellings(names ...string) {
+	o.append(change{op: opRemoveSpellings, names: names})
+}
 
 func (o *Overlay) record(op operation, name, value string) {
-	o.changes = append(o.changes, change{op: op, name: textproto.CanonicalMIMEHeaderKey(name), value: value})
+	o.append(change{op: op, name: textproto.CanonicalMIMEHeaderKey(name), value: value})
+}
+
+func (o *Overlay) append(c change) {
+	if o.changes == nil {
+		o.changes = make([]change, 0, 4) // one or two are rare
+	}
+	o.changes = append(o.changes, c)
 }
 
 // Empty reports whether nothing was recorded.
@@ -58,7 +78,7 @@ func (o *Overlay) Values(name string) []string {
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	var values []string
 	for _, c := range o.changes {
-		if c.name != name {
+		if !c.concerns(name) {
 			continue
 		}
 		switch c.op {
@@ -77,7 +97,7 @@ func (o *Overlay) Values(name string) []string {
 // Fold takes for the same.
 func (o *Overlay) Touches(name string) bool {
 	for _, c := range o.changes {
-		if sameSpelling(c.name, name) {
+		if c.op == opRemoveSpellings && spells(c.names, name) || c.op != opRemoveSpellings && sameSpelling(c.name, name) {
 			return true
 		}
 	}
@@ -108,7 +128,7 @@ func (o *Overlay) Apply(h http.Header) (refused []string) {
 			delete(h, c.name)
 		case opRemoveSpellings:
 			for name := range h {
-				if sameSpelling(name, c.name) {
+				if spells(c.names, name) {
 					delete(h, name)
 				}
 			}
@@ -137,6 +157,16 @@ func fold(c byte) byte {
 	return c
 }
 
+// spells reports whether Fold gives name and one of names one form.
+func spells(names []string, name string) bool {
+	for _, n := range names {
+		if sameSpelling(n, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // sameSpelling reports whether Fold gives both names one form.
 func sameSpelling(a, b string) bool {
 	if len(a) != len(b) {
@@ -153,6 +183,29 @@ func sameSpelling(a, b string) bool {
 // ValidValue reports whether a header value can be serialised: no CR, LF, NUL or
 // other control character but the tab (RFC 9110 §5.5).
 func ValidValue(v string) bool {
+	// Eight at a time, since bearer tokens are long: what may be a control
+	// character sends the eight to the loop below.
+	for len(v) >= 8 {
+		word := uint64(v[0]) | uint64(v[1])<<8 | uint64(v[2])<<16 | uint64(v[3])<<24 |
+			uint64(v[4])<<32 | uint64(v[5])<<40 | uint64(v[6])<<48 | uint64(v[7])<<56
+		if mayHoldControl(word) && !validBytes(v[:8]) {
+			return false
+		}
+		v = v[8:]
+	}
+	return validBytes(v)
+}
+
+// mayHoldControl reports whether one of the eight bytes of word is below 0x20
+// or is 0x7f. It may also be true for others, but is not false for these.
+func mayHoldControl(word uint64) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	low := (word - 0x20*ones) & ^word
+	del := word ^ 0x7f*ones
+	return (low | (del-ones) & ^del)&tops != 0
+}
+
+func validBytes(v string) bool {
 	for i := range len(v) {
 		if c := v[i]; c < ' ' && c != '\t' || c == 0x7f {
 			return false

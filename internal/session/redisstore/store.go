@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"net"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -23,7 +25,21 @@ const (
 	versionSize     = 8
 	bufferSize      = 64 << 10
 	keepAlive       = 5 * time.Second
+	// flushDelay is how long the writer of a connection waits for more commands
+	// when several calls are under way: they share one system call here, and
+	// one in Redis. A call that is alone is not held up.
+	flushDelay = 20 * time.Microsecond
 )
+
+// connections says, as a power of two, how many connections carry the commands
+// of this many processors. The fewer they are, the more commands share a system
+// call; one serves about 100,000 calls a second. In rueidis -1 is one.
+func connections(processors int) int {
+	if processors < 8 {
+		return -1
+	}
+	return min(bits.Len(uint(processors/8)), 2)
+}
 
 // Options say which Redis to use, and how.
 type Options struct {
@@ -59,7 +75,7 @@ type Store struct {
 	client   rueidis.Client
 	prefix   string
 	channel  string
-	timeout  time.Duration
+	limits   limits
 	maxMarks string
 	scripts  scripts
 }
@@ -101,6 +117,8 @@ func New(opts Options) (*Store, error) {
 		ConnWriteTimeout:    or(opts.Timeout, defaultTimeout),
 		ReadBufferEachConn:  bufferSize,
 		WriteBufferEachConn: bufferSize,
+		PipelineMultiplex:   connections(runtime.GOMAXPROCS(0)),
+		MaxFlushDelay:       flushDelay,
 		ForceSingleClient:   true,
 		DisableCache:        true,
 		// A call that fails says so at once; the next one connects anew.
@@ -112,7 +130,7 @@ func New(opts Options) (*Store, error) {
 	open.Store(true)
 	s := &Store{
 		client:   client,
-		timeout:  or(opts.Timeout, defaultTimeout),
+		limits:   limits{timeout: or(opts.Timeout, defaultTimeout)},
 		maxMarks: strconv.Itoa(or(opts.MaxMarks, defaultMaxMarks)),
 		scripts:  newScripts(),
 	}
@@ -133,21 +151,9 @@ func or[T comparable](value, otherwise T) T {
 
 // Close closes the connections. Calls after it fail with
 // session.ErrUnavailable.
-func (s *Store) Close() { s.client.Close() }
-
-// call bounds a call. Its context does not end with that of the request:
-// connections are shared, and a user agent that leaves while one is being
-// opened must not take it from the others.
-func (s *Store) call(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	if ctx.Err() != nil {
-		return nil, nil, unavailable(context.Cause(ctx))
-	}
-	limit := s.timeout
-	if d, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(d))
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-	return ctx, cancel, nil
+func (s *Store) Close() {
+	s.client.Close()
+	s.limits.end()
 }
 
 func unavailable(err error) error {
@@ -164,7 +170,7 @@ func versioned(version uint64, data []byte) string {
 
 // run executes a script that answers with a number.
 func (s *Store) run(ctx context.Context, l *rueidis.Lua, keys, args []string) (int64, error) {
-	ctx, cancel, err := s.call(ctx)
+	ctx, cancel, err := s.limits.call(ctx)
 	if err != nil {
 		return 0, err
 	}
