@@ -210,16 +210,15 @@ func TestAKeptCookieCountsOnlyAsItCame(t *testing.T) {
 	load(t, w.Manager, a)
 }
 
-func TestWritingToAnEntryDoesNotReachTheKeptOne(t *testing.T) {
+func TestAppendingToAnEntryDoesNotReachTheKeptOne(t *testing.T) {
 	t.Parallel()
 	w := newBench(t, "store")
 	a := warm(t, w)
 	e := load(t, w.Manager, a).Entry()
-	e.Subject = "mallory"
 	e.Claims = append(e.Claims, session.Claim{Name: "planted", Value: "planted"})
 	again := load(t, w.Manager, a).Entry()
-	if again.Subject != "alice" || len(again.Claims) != len(entry().Claims) {
-		t.Errorf("the next request sees %q and %d claims", again.Subject, len(again.Claims))
+	if len(again.Claims) != len(entry().Claims) {
+		t.Errorf("the next request sees %d claims", len(again.Claims))
 	}
 	if more := append(again.Claims, session.Claim{Name: "other"}); len(e.Claims) != len(more) || e.Claims[len(e.Claims)-1].Name != "planted" {
 		t.Error("two requests append to the same room")
