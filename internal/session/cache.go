@@ -1,6 +1,9 @@
 package session
 
-import "sync"
+import (
+	"encoding/binary"
+	"sync"
+)
 
 // MemoryCacheLimit is a good Limit beside a Memory store, which has the sealed
 // records in the same heap: it adds less than 100 bytes to each of 10,000
@@ -18,6 +21,8 @@ const (
 	// cacheSample is how many records an insertion looks at to find what has to
 	// leave. Of them it is the one that was asked for longest ago.
 	cacheSample = 5
+	// cacheMemory is how many openings a shard remembers.
+	cacheMemory = 256
 	// cacheOverhead stands for the structs of a cached record, in bytes.
 	cacheOverhead = 1024
 )
@@ -47,6 +52,10 @@ type cacheShard struct {
 	mu    sync.Mutex // guards all below, and seen of the items
 	items map[cacheKey]*cached
 	size  int
+	// opened remembers, by a part of the id, what was opened lately and not
+	// kept: a record is kept when it is opened again. So what is asked for once
+	// displaces nothing.
+	opened [cacheMemory]uint32
 }
 
 type cacheKey struct {
@@ -99,7 +108,8 @@ func (c *Cache) drop(m *Manager, id *[idSize]byte) {
 	s.remove(cacheKey{m, *id})
 }
 
-// put keeps item in place of what m has opened for id before.
+// put keeps item in place of what m has opened for id before, if it is not the
+// first time lately that it was opened.
 func (c *Cache) put(m *Manager, id *[idSize]byte, item *cached, now int64) {
 	limit := c.Limit
 	if limit <= 0 {
@@ -113,7 +123,7 @@ func (c *Cache) put(m *Manager, id *[idSize]byte, item *cached, now int64) {
 	defer s.mu.Unlock()
 	key := cacheKey{m, *id}
 	s.remove(key)
-	if size > limit {
+	if size > limit || !s.again(id) {
 		return
 	}
 	s.sweep(limit-size, now)
@@ -122,6 +132,15 @@ func (c *Cache) put(m *Manager, id *[idSize]byte, item *cached, now int64) {
 	}
 	s.items[key] = item
 	s.size += size
+}
+
+// again reports whether id was opened before, and remembers that it was now.
+func (s *cacheShard) again(id *[idSize]byte) bool {
+	part := binary.BigEndian.Uint32(id[1:])
+	at := &s.opened[part%cacheMemory]
+	known := *at == part
+	*at = part
+	return known
 }
 
 // sweep removes what was not asked for in a long time, as far as it comes

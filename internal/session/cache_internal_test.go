@@ -7,7 +7,8 @@ import (
 
 // keep puts a record of n bytes under an id that begins with i.
 func keep(c *Cache, m *Manager, i, n int, now int64) *[idSize]byte {
-	id := &[idSize]byte{0, byte(i), byte(i >> 8)} // one shard
+	id := &[idSize]byte{0, 1, byte(i >> 16), byte(i >> 8), byte(i)} // one shard
+	c.put(m, id, &cached{text: strings.Repeat("t", n), record: &record{}}, now)
 	c.put(m, id, &cached{text: strings.Repeat("t", n), record: &record{}}, now)
 	return id
 }
@@ -65,8 +66,27 @@ func TestACacheForgetsWhatNobodyAsksFor(t *testing.T) {
 	if c.get(m, used, 1001+cacheIdle) != nil {
 		t.Error("what was dropped is still there")
 	}
-	if c.get(&Manager{}, &[idSize]byte{0, 3}, 1001+cacheIdle) != nil {
-		t.Error("another manager finds it")
+	other := keep(c, m, 3, 10, 1001+cacheIdle)
+	if c.get(m, other, 1001+cacheIdle) == nil || c.get(&Manager{}, other, 1001+cacheIdle) != nil {
+		t.Error("another manager finds it, or its own does not")
+	}
+}
+
+func TestACacheKeepsWhatIsOpenedASecondTime(t *testing.T) {
+	t.Parallel()
+	c, m, id := &Cache{}, &Manager{}, &[idSize]byte{7, 7, 7, 7}
+	c.put(m, id, &cached{record: &record{}}, 1)
+	if c.get(m, id, 1) != nil {
+		t.Error("kept at once")
+	}
+	c.put(m, id, &cached{record: &record{}}, 1)
+	if c.get(m, id, 1) == nil {
+		t.Error("not kept")
+	}
+	replaced := &cached{record: &record{}}
+	c.put(m, id, replaced, 1)
+	if c.get(m, id, 1) != replaced {
+		t.Error("not replaced")
 	}
 }
 
