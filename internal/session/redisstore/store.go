@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 	"net"
 	"runtime"
 	"strconv"
@@ -25,21 +24,7 @@ const (
 	versionSize     = 8
 	bufferSize      = 64 << 10
 	keepAlive       = 5 * time.Second
-	// flushDelay is how long the writer of a connection waits for more commands
-	// when several calls are under way: they share one system call here, and
-	// one in Redis. A call that is alone is not held up.
-	flushDelay = 20 * time.Microsecond
 )
-
-// connections says, as a power of two, how many connections carry the commands
-// of this many processors. The fewer they are, the more commands share a system
-// call; one serves about 100,000 calls a second. In rueidis -1 is one.
-func connections(processors int) int {
-	if processors < 8 {
-		return -1
-	}
-	return min(bits.Len(uint(processors/8)), 2)
-}
 
 // Options say which Redis to use, and how.
 type Options struct {
@@ -109,16 +94,20 @@ func New(opts Options) (*Store, error) {
 			if !open.Load() {
 				return nil, errNotYet
 			}
-			if config == nil {
-				return d.DialContext(ctx, network, address)
+			dial := d.DialContext
+			if config != nil {
+				dial = (&tls.Dialer{NetDialer: d, Config: config}).DialContext
 			}
-			return (&tls.Dialer{NetDialer: d, Config: config}).DialContext(ctx, network, address)
+			c, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return yielding{c}, nil
 		},
 		ConnWriteTimeout:    or(opts.Timeout, defaultTimeout),
 		ReadBufferEachConn:  bufferSize,
 		WriteBufferEachConn: bufferSize,
 		PipelineMultiplex:   connections(runtime.GOMAXPROCS(0)),
-		MaxFlushDelay:       flushDelay,
 		ForceSingleClient:   true,
 		DisableCache:        true,
 		// A call that fails says so at once; the next one connects anew.
