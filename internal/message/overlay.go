@@ -25,6 +25,16 @@ const (
 type change struct {
 	op          operation
 	name, value string
+	names       []string // of opRemoveSpellings, which has no name
+}
+
+// concerns reports whether the change is one of the header called name, which
+// is in canonical form.
+func (c *change) concerns(name string) bool {
+	if c.op != opRemoveSpellings {
+		return c.name == name
+	}
+	return spells(c.names, name)
 }
 
 // Set replaces every value of the header.
@@ -36,12 +46,22 @@ func (o *Overlay) Add(name, value string) { o.record(opAdd, name, value) }
 // Remove drops the header.
 func (o *Overlay) Remove(name string) { o.record(opRemove, name, "") }
 
-// RemoveSpellings drops the header under every name that an upstream may fold
-// into the same variable: upper and lower case, '-', '_' and '.' alike.
-func (o *Overlay) RemoveSpellings(name string) { o.record(opRemoveSpellings, name, "") }
+// RemoveSpellings drops headers under every name that an upstream may fold
+// into the same variable: upper and lower case, '-', '_' and '.' alike. A slice
+// of names is kept and must not be changed.
+func (o *Overlay) RemoveSpellings(names ...string) {
+	o.append(change{op: opRemoveSpellings, names: names})
+}
 
 func (o *Overlay) record(op operation, name, value string) {
-	o.changes = append(o.changes, change{op: op, name: textproto.CanonicalMIMEHeaderKey(name), value: value})
+	o.append(change{op: op, name: textproto.CanonicalMIMEHeaderKey(name), value: value})
+}
+
+func (o *Overlay) append(c change) {
+	if o.changes == nil {
+		o.changes = make([]change, 0, 4) // one or two are rare
+	}
+	o.changes = append(o.changes, c)
 }
 
 // Empty reports whether nothing was recorded.
@@ -58,7 +78,7 @@ func (o *Overlay) Values(name string) []string {
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	var values []string
 	for _, c := range o.changes {
-		if c.name != name {
+		if !c.concerns(name) {
 			continue
 		}
 		switch c.op {
@@ -77,7 +97,7 @@ func (o *Overlay) Values(name string) []string {
 // Fold takes for the same.
 func (o *Overlay) Touches(name string) bool {
 	for _, c := range o.changes {
-		if sameSpelling(c.name, name) {
+		if c.op == opRemoveSpellings && spells(c.names, name) || c.op != opRemoveSpellings && sameSpelling(c.name, name) {
 			return true
 		}
 	}
@@ -108,7 +128,7 @@ func (o *Overlay) Apply(h http.Header) (refused []string) {
 			delete(h, c.name)
 		case opRemoveSpellings:
 			for name := range h {
-				if sameSpelling(name, c.name) {
+				if spells(c.names, name) {
 					delete(h, name)
 				}
 			}
@@ -135,6 +155,16 @@ func fold(c byte) byte {
 		return c + 'a' - 'A'
 	}
 	return c
+}
+
+// spells reports whether Fold gives name and one of names one form.
+func spells(names []string, name string) bool {
+	for _, n := range names {
+		if sameSpelling(n, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // sameSpelling reports whether Fold gives both names one form.

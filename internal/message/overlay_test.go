@@ -2,6 +2,7 @@ package message
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -115,5 +116,49 @@ func TestFold(t *testing.T) {
 	}
 	if Fold("X-Userid") == Fold("X-User-Id") {
 		t.Error("different names fold together")
+	}
+}
+
+func TestValidValueKnowsEachByteAtEachPlace(t *testing.T) {
+	t.Parallel()
+	// Each byte at each place of a long value, and of a short one: what counts
+	// does not depend on where it stands.
+	for c := range 256 {
+		want := c >= ' ' && c != 0x7f || c == '\t'
+		for _, size := range []int{1, 7, 8, 9, 20} {
+			for at := range size {
+				for _, filler := range []string{"a", "\x80", "~", " "} {
+					value := strings.Repeat(filler, at) + string([]byte{byte(c)}) + strings.Repeat(filler, size-at-1)
+					if got := ValidValue(value); got != want {
+						t.Fatalf("byte %#02x at %d of %d between %q: valid %v", c, at, size, filler, got)
+					}
+				}
+			}
+		}
+	}
+	if !ValidValue("") {
+		t.Error("the empty value is not valid")
+	}
+}
+
+func TestOverlayRemovesSeveralNamesAtOnce(t *testing.T) {
+	t.Parallel()
+	var o Overlay
+	o.Set("X-Consumer-Id", "planted")
+	o.RemoveSpellings("x-user", "X-Consumer-Id")
+	o.Add("X-User", "ours")
+	h := http.Header{"X_user": {"1"}, "X-User": {"2"}, "x.CONSUMER_id": {"3"}, "X-Users": {"4"}}
+	o.Apply(h)
+	if diff := cmp.Diff(http.Header{"X-User": {"ours"}, "X-Users": {"4"}}, h); diff != "" {
+		t.Error(diff)
+	}
+	if got := o.Values("X-Consumer-Id"); got != nil {
+		t.Errorf("values of a removed header: %q", got)
+	}
+	if diff := cmp.Diff([]string{"ours"}, o.Values("x-user")); diff != "" {
+		t.Error(diff)
+	}
+	if !o.Touches("X_Consumer.Id") || o.Touches("X-Users") {
+		t.Error("Touches does not tell what is removed from what is not")
 	}
 }

@@ -101,12 +101,22 @@ func (k *Keyring) Seal(random io.Reader, salt []byte, info string, aad, plaintex
 // Open reverses Seal, trying every secret. It returns the plaintext or
 // ErrOpen, never its input.
 func (k *Keyring) Open(salt []byte, info string, aad, sealed []byte) ([]byte, error) {
-	plain, _, err := k.OpenIndex(salt, info, aad, sealed)
+	return k.AppendOpen(nil, salt, info, aad, sealed)
+}
+
+// AppendOpen is Open that appends the plaintext to dst, whose free room must
+// not overlap sealed. On an error it returns nil, and that room is undefined.
+func (k *Keyring) AppendOpen(dst, salt []byte, info string, aad, sealed []byte) ([]byte, error) {
+	plain, _, err := k.openIndex(dst, salt, info, aad, sealed)
 	return plain, err
 }
 
 // OpenIndex is Open that also tells which secret opened the value.
 func (k *Keyring) OpenIndex(salt []byte, info string, aad, sealed []byte) ([]byte, int, error) {
+	return k.openIndex(nil, salt, info, aad, sealed)
+}
+
+func (k *Keyring) openIndex(dst, salt []byte, info string, aad, sealed []byte) ([]byte, int, error) {
 	if len(sealed) < Overhead {
 		return nil, 0, ErrOpen
 	}
@@ -115,7 +125,7 @@ func (k *Keyring) OpenIndex(salt []byte, info string, aad, sealed []byte) ([]byt
 		if err != nil {
 			return nil, 0, err
 		}
-		if plain, err := aead.Open(nil, sealed[:nonceSize], sealed[nonceSize:], aad); err == nil {
+		if plain, err := aead.Open(dst, sealed[:nonceSize], sealed[nonceSize:], aad); err == nil {
 			return plain, i, nil
 		}
 	}
@@ -123,7 +133,8 @@ func (k *Keyring) OpenIndex(salt []byte, info string, aad, sealed []byte) ([]byt
 }
 
 func (k *Keyring) aead(i int, salt []byte, info string) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(k.Derive(i, salt, info, keySize))
+	key := k.key(i, salt, info)
+	block, err := aes.NewCipher(key[:])
 	if err != nil {
 		return nil, fmt.Errorf("secret: cipher: %w", err)
 	}

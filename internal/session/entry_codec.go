@@ -102,6 +102,9 @@ func (e *Entry) read(label byte, value, whole string) (err error) {
 	case labelClaim:
 		var c Claim
 		c.Name, c.Value, err = pair(value)
+		if e.Claims == nil {
+			e.Claims = make([]Claim, 0, 4)
+		}
 		e.Claims = append(e.Claims, c)
 	case labelCreated:
 		var n uint64

@@ -50,7 +50,9 @@ var encoding = base64.RawURLEncoding.Strict()
 
 // brokenLine reports whether text has a line break. Those package base64 skips,
 // strict or not, so that a text of the right length gives too few bytes.
-func brokenLine(text string) bool { return strings.ContainsAny(text, "\r\n") }
+func brokenLine(text string) bool {
+	return strings.IndexByte(text, '\n') >= 0 || strings.IndexByte(text, '\r') >= 0
+}
 
 // head is the authenticated part of a cookie.
 type head struct {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,26 +27,48 @@ func (m *Manager) Load(ctx context.Context, v Visit) (*Session, error) {
 	if reason, is := m.expired(&o.head, now); is {
 		return nil, none(reason) // that of the successor
 	}
-	return m.session(o)
+	return m.sessionAt(&o, now)
 }
 
-// session reads this audience's entry of a record.
-func (m *Manager) session(o opened) (*Session, error) {
-	i := o.record.slot(m.audience)
-	if i < 0 {
-		return nil, none(ReasonAudience)
+// session is o for this audience.
+func (m *Manager) session(o opened) (*Session, error) { return m.sessionAt(&o, m.now().Unix()) }
+
+// sessionAt checks, whether o was opened just now or long ago, that it is good
+// for this manager.
+func (m *Manager) sessionAt(o *opened, now int64) (*Session, error) {
+	if err := m.read(o); err != nil {
+		return nil, err
 	}
-	e, err := decodeEntry(o.record.entries[i].body)
-	if err != nil {
-		return nil, none(ReasonSealed)
-	}
+	e := &o.view.entry
 	if !slices.Contains(m.realms, e.Realm) {
 		return nil, none(ReasonRealm)
 	}
-	if m.absolute > 0 && since(e.created, m.now().Unix()) > m.absolute {
+	if m.absolute > 0 && since(e.created, now) > m.absolute {
 		return nil, none(ReasonAbsolute) // another audience's login is younger
 	}
-	return &Session{opened: o, audience: m.audience, entry: e}, nil
+	return &Session{opened: *o, audience: m.audience, entry: e}, nil
+}
+
+// read reads this audience's entry of o's record, unless that was done already:
+// by this manager, and of this very record.
+func (m *Manager) read(o *opened) error {
+	if o.view != nil && o.view.by == m && o.view.of == o.record {
+		return nil
+	}
+	i := o.record.slot(m.audience)
+	if i < 0 {
+		return none(ReasonAudience)
+	}
+	e, err := decodeEntry(o.record.entries[i].body)
+	if err != nil {
+		return none(ReasonSealed)
+	}
+	e.Claims = slices.Clip(e.Claims) // shared
+	o.view = &view{by: m, of: o.record, entry: e}
+	if m.derive != nil {
+		o.view.derived, o.view.size = m.derive(&o.view.entry)
+	}
+	return nil
 }
 
 // verified is a head that verifies, and whether others came beside it.
@@ -132,7 +155,7 @@ func newer(a, b *head) bool {
 // or from the cookie itself.
 func (m *Manager) fetch(ctx context.Context, v *Visit, h verified, rest string, now int64) (opened, error) {
 	if m.inCookie() {
-		return m.assemble(v, h, rest)
+		return m.assemble(v, h, rest, now)
 	}
 	o, err := m.follow(ctx, h.head, now)
 	o.repeated = h.repeated
@@ -143,9 +166,19 @@ func (m *Manager) fetch(ctx context.Context, v *Visit, h verified, rest string, 
 func (m *Manager) follow(ctx context.Context, h head, now int64) (opened, error) {
 	o := opened{head: h}
 	for range maxHops {
-		o.key = m.storageKey(&o.head.id)
+		known := m.cache.get(m, &o.head.id, now)
+		if known != nil {
+			o.key = known.key
+		} else {
+			o.key = m.storageKey(&o.head.id)
+		}
 		stored, err := m.store.Load(ctx, o.key)
+		if err == nil && known != nil && known.version == stored.Version && bytes.Equal(known.sealed, stored.Data) {
+			o.stored, o.record, o.view = known.version, known.record, known.view
+			return o, nil
+		}
 		if errors.Is(err, ErrAbsent) {
+			m.cache.drop(m, &o.head.id)
 			return opened{}, none(ReasonAbsent)
 		}
 		if err != nil {
@@ -153,10 +186,16 @@ func (m *Manager) follow(ctx context.Context, h head, now int64) (opened, error)
 		}
 		o.stored = stored.Version
 		if o.record, err = m.open(&o.head.id, o.key, stored.Version, stored.Data); err != nil {
+			m.cache.drop(m, &o.head.id)
 			return opened{}, none(ReasonSealed)
 		}
 		next := o.record.successor
 		if next == nil {
+			if m.read(&o) == nil {
+				m.cache.put(m, &o.head.id, &cached{
+					key: o.key, version: o.stored, sealed: stored.Data, record: o.record, view: o.view,
+				}, now)
+			}
 			return o, nil
 		}
 		o.head.id, o.resend = next.id, true

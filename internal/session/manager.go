@@ -50,6 +50,15 @@ type Options struct {
 	RefreshLimit time.Duration
 	// Flights shares work between managers of one process; nil means not.
 	Flights *Flights
+	// Cache is where opened records are kept for the next request; nil means
+	// one for this manager alone.
+	Cache *Cache
+	// Derive, if set, computes what the caller needs of an entry for every
+	// request: once for each time that a record is opened, not for each
+	// request. Its result is shared, so that nobody may write to it; it is
+	// Session.Derived. size is about how many bytes it takes. It must not keep
+	// the pointer.
+	Derive func(e *Entry) (value any, size int)
 	// Now and Rand are the clock and crypto/rand unless set.
 	Now  func() time.Time
 	Rand io.Reader
@@ -70,6 +79,8 @@ type Manager struct {
 	refreshLimit              time.Duration
 
 	flights *Flights
+	cache   *Cache
+	derive  func(*Entry) (any, int)
 	now     func() time.Time
 	rand    io.Reader
 	signer  *signer
@@ -98,7 +109,7 @@ func New(opts Options) (*Manager, error) {
 		idling: opts.Idling, rolling: opts.Rolling, absolute: opts.Absolute,
 		bind: binding(opts), sameSubject: opts.EnforceSameSubject,
 		refreshLimit: opts.RefreshLimit,
-		flights:      opts.Flights, now: opts.Now, rand: opts.Rand,
+		flights:      opts.Flights, cache: opts.Cache, derive: opts.Derive, now: opts.Now, rand: opts.Rand,
 		signer: newSigner(opts.Keyring, purposeSession, opts.Cookie.Name),
 		names:  []string{opts.Cookie.Name},
 		plain:  opts.Cookie.attributes(false), secure: opts.Cookie.attributes(true),
@@ -111,6 +122,9 @@ func New(opts Options) (*Manager, error) {
 	}
 	if m.flights == nil {
 		m.flights = &Flights{}
+	}
+	if m.cache == nil {
+		m.cache = &Cache{}
 	}
 	if m.now == nil {
 		m.now = time.Now

@@ -3,9 +3,8 @@ package session
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 )
@@ -33,13 +32,29 @@ type Memory struct {
 	records  shelf[Record]
 	marks    shelf[struct{}]
 	leases   shelf[Lease]
-	listings shelf[Listing]
-	found    map[string]*shelf[struct{}] // finder → keys of listings
+	listings shelf[*Listing]
+	found    map[finderHash]*finding
 	fence    uint64
 	watchers map[*watcher]struct{}
 }
 
 var _ Store = (*Memory)(nil)
+
+// finderHash stands for a finder: the half of a SHA-256, which takes a quarter
+// of the memory.
+type finderHash [16]byte
+
+func hashOf(finder string) finderHash {
+	sum := sha256.Sum256([]byte(finder))
+	return finderHash(sum[:])
+}
+
+// finding is a listing that a finder finds, and those that were put there
+// before. One that is not (any more) the listing of its key is left over.
+type finding struct {
+	listing *Listing
+	next    *finding
+}
 
 // watcher is one Watch. Keys wait in a bounded queue; a full one ends the
 // watch, since notices are then lost.
@@ -67,8 +82,8 @@ func NewMemory(opts MemoryOptions) *Memory {
 		records:  newShelf[Record](opts.MaxRecords),
 		marks:    newShelf[struct{}](opts.MaxMarks),
 		leases:   newShelf[Lease](opts.MaxRecords),
-		listings: newShelf[Listing](opts.MaxRecords),
-		found:    make(map[string]*shelf[struct{}]),
+		listings: newShelf[*Listing](opts.MaxRecords),
+		found:    make(map[finderHash]*finding),
 		watchers: make(map[*watcher]struct{}),
 	}
 }
@@ -79,6 +94,13 @@ func (m *Memory) Size() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.records.items) + len(m.marks.items) + len(m.leases.items) + len(m.listings.items) + len(m.found)
+}
+
+// exact is a copy of data without room to grow.
+func exact(data []byte) []byte {
+	c := make([]byte, len(data))
+	copy(c, data)
+	return c
 }
 
 func ended(ctx context.Context) error {
@@ -93,9 +115,10 @@ func (m *Memory) Load(ctx context.Context, key string) (Record, error) {
 	if err := ended(ctx); err != nil {
 		return Record{}, err
 	}
+	now := m.now()
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	r, ok := m.records.get(key, m.now())
+	r, ok := m.records.get(key, now)
+	m.mu.Unlock()
 	if !ok {
 		return Record{}, ErrAbsent
 	}
@@ -113,7 +136,7 @@ func (m *Memory) Create(ctx context.Context, key string, data []byte, ttl time.D
 	if _, ok := m.records.get(key, now); ok {
 		return ErrExists
 	}
-	return m.records.put(key, Record{slices.Clone(data), 1}, ttl, now)
+	return m.records.put(key, Record{exact(data), 1}, ttl, now)
 }
 
 // CompareAndSwap implements Store.
@@ -128,7 +151,7 @@ func (m *Memory) CompareAndSwap(ctx context.Context, key string, version uint64,
 		return err
 	}
 	m.notify(key)
-	return m.records.put(key, Record{slices.Clone(data), version + 1}, ttl, now)
+	return m.records.put(key, Record{exact(data), version + 1}, ttl, now)
 }
 
 // at checks that the record of key is at version. m.mu is held.
@@ -272,27 +295,40 @@ func (m *Memory) PutListing(ctx context.Context, key string, finders []string, d
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if err := m.listings.put(key, Listing{key, slices.Clone(data)}, ttl, now); err != nil {
+	l := &Listing{key, exact(data)}
+	if err := m.listings.put(key, l, ttl, now); err != nil {
 		return err
 	}
 	for _, f := range finders {
-		keys := m.found[f]
-		if keys == nil {
-			s := newShelf[struct{}](m.listings.limit)
-			keys = &s
-			m.found[f] = keys
-		}
-		if err := keys.put(key, struct{}{}, ttl, now); err != nil {
-			return err
-		}
+		hash := hashOf(f)
+		m.found[hash] = &finding{l, m.found[hash]}
 	}
 	if m.listings.writes == 0 { // it has just swept
-		maps.DeleteFunc(m.found, func(_ string, keys *shelf[struct{}]) bool {
-			keys.sweep(now)
-			return len(keys.items) == 0
-		})
+		for hash := range m.found {
+			m.find(hash, now, func(Listing) {})
+		}
 	}
 	return nil
+}
+
+// find calls each with what a finder finds, and removes what is left over. m.mu
+// is held.
+func (m *Memory) find(hash finderHash, now time.Time, each func(Listing)) {
+	first := m.found[hash]
+	for at := &first; *at != nil; {
+		l := (*at).listing
+		if current, ok := m.listings.get(l.Key, now); !ok || current != l {
+			*at = (*at).next
+			continue
+		}
+		each(*l)
+		at = &(*at).next
+	}
+	if first == nil {
+		delete(m.found, hash)
+	} else {
+		m.found[hash] = first
+	}
 }
 
 // FindListings implements Directory.
@@ -302,22 +338,12 @@ func (m *Memory) FindListings(ctx context.Context, finder string, limit int) ([]
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	keys := m.found[finder]
-	if keys == nil {
-		return nil, nil
-	}
-	now := m.now()
 	var all []Listing
-	for key := range keys.items {
-		l, ok := m.listings.get(key, now)
-		if !ok {
-			delete(keys.items, key)
-			continue
-		}
+	m.find(hashOf(finder), m.now(), func(l Listing) {
 		if len(all) < limit {
 			all = append(all, l)
 		}
-	}
+	})
 	return all, nil
 }
 
@@ -328,6 +354,9 @@ func (m *Memory) DeleteListing(ctx context.Context, key string) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if l := m.listings.items[key].value; l != nil {
+		l.Data = nil // findings may hold it for a while
+	}
 	delete(m.listings.items, key)
 	return nil
 }

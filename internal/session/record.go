@@ -52,6 +52,15 @@ type successor struct {
 // slot is an entry as it is stored. Those of other audiences are kept unread.
 type slot struct{ audience, body string }
 
+// size is about how many bytes r's texts take.
+func (r *record) size() int {
+	n := len(r.unknown)
+	for _, s := range r.entries {
+		n += len(s.audience) + len(s.body)
+	}
+	return n
+}
+
 // slot returns the index of audience's entry, or -1.
 func (r *record) slot(audience string) int {
 	return slices.IndexFunc(r.entries, func(s slot) bool { return s.audience == audience })
@@ -69,10 +78,7 @@ func (r *record) with(audience, body string) *record {
 }
 
 func (r *record) encode() ([]byte, error) {
-	size := 64 + len(r.unknown)
-	for _, s := range r.entries {
-		size += len(s.audience) + len(s.body) + 12
-	}
+	size := 64 + r.size() + 12*len(r.entries)
 	if size > maxRecord || len(r.entries) > maxEntries {
 		return nil, ErrTooLarge
 	}

@@ -153,7 +153,7 @@ func TestUnknownRecordVersionIsNoSession(t *testing.T) {
 		plain := encoded(t, s.record)
 		plain[0] = byte(version)
 		at := uint64(version) + 1
-		sealed, err := ring.Seal(nil, s.head.id[:], infoRecord, associated(s.key, at+1), plain)
+		sealed, err := ring.Seal(nil, s.head.id[:], infoRecord, associated(nil, s.key, at+1), plain)
 		if err != nil {
 			t.Fatal(err)
 		}

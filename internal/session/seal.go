@@ -11,8 +11,8 @@ const infoRecord = "sallyport session record 1"
 // storageKey is where the record of id lies: a hash, so that the keys of a
 // store cannot be used as cookies.
 func (m *Manager) storageKey(id *[idSize]byte) string {
-	b := make([]byte, 0, 32+len(m.cookie.Name)+idSize)
-	b = append(b, "sallyport storage key"...)
+	var room [128]byte // on the stack; what is longer is not
+	b := append(room[:0], "sallyport storage key"...)
 	b = append(b, purposeSession)
 	b = binary.BigEndian.AppendUint64(b, uint64(len(m.cookie.Name)))
 	b = append(b, m.cookie.Name...)
@@ -22,10 +22,11 @@ func (m *Manager) storageKey(id *[idSize]byte) string {
 	return string(encoding.AppendEncode(b, sum[:]))
 }
 
-// associated ties a sealed record to its place and version: a copy under
-// another key, or an older one put back under a newer version, does not open.
-func associated(key string, version uint64) []byte {
-	return binary.BigEndian.AppendUint64(append(make([]byte, 0, len(key)+8), key...), version)
+// associated appends what ties a sealed record to its place and version: a copy
+// under another key, or an older one put back under a newer version, does not
+// open.
+func associated(b []byte, key string, version uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(b, key...), version)
 }
 
 // seal encrypts r for version of the record of id. The key needs the id, which
@@ -35,12 +36,20 @@ func (m *Manager) seal(id *[idSize]byte, key string, version uint64, r *record) 
 	if err != nil {
 		return nil, err
 	}
-	return m.ring.Seal(m.rand, id[:], infoRecord, associated(key, version), plain)
+	return m.ring.Seal(m.rand, id[:], infoRecord, associated(nil, key, version), plain)
 }
 
 // open reverses seal. Any failure means that there is no such session.
 func (m *Manager) open(id *[idSize]byte, key string, version uint64, sealed []byte) (*record, error) {
-	plain, err := m.ring.Open(id[:], infoRecord, associated(key, version), sealed)
+	s := takeScratch()
+	defer s.give()
+	return m.openWith(s, id, key, version, sealed)
+}
+
+func (m *Manager) openWith(s *scratch, id *[idSize]byte, key string, version uint64, sealed []byte) (*record, error) {
+	s.place = associated(s.place[:0], key, version)
+	s.plain = room(s.plain, len(sealed))
+	plain, err := m.ring.AppendOpen(s.plain, id[:], infoRecord, s.place, sealed)
 	if err != nil {
 		return nil, err
 	}

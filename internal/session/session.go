@@ -43,11 +43,12 @@ func (n *NoSession) Is(target error) bool { return target == ErrNone }
 func none(r Reason) error { return &NoSession{Reason: r} }
 
 // Session is a session as one audience sees it. It is immutable and safe for
-// concurrent use; a change gives a new one.
+// concurrent use; a change gives a new one. What it holds of the record may be
+// shared with other requests.
 type Session struct {
 	opened
 	audience string
-	entry    Entry
+	entry    *Entry // of the view
 }
 
 // opened is a verified cookie and the record behind it.
@@ -56,6 +57,8 @@ type opened struct {
 	key    string
 	stored uint64 // version in the store, or of the cookie
 	record *record
+	// view is the record as somebody has read it, or nil.
+	view *view
 	// resend: the user agent does not hold this session's cookie yet.
 	resend bool
 	// repeated: it sent this session's cookie in several variants, or a dead
@@ -63,8 +66,26 @@ type opened struct {
 	repeated bool
 }
 
-// Entry is what the session holds.
-func (s *Session) Entry() Entry { return s.entry }
+// view is a record as one manager reads it: read once, and shared by all
+// requests that the record serves. Nobody changes it.
+type view struct {
+	by *Manager
+	of *record
+	// entry is that of the manager's audience, derived what Options.Derive made
+	// of it.
+	entry   Entry
+	derived any
+	// size is about how many bytes derived takes.
+	size int
+}
+
+// Entry is what the session holds. Its Claims are shared: they must not be
+// written to. (Appending copies them.)
+func (s *Session) Entry() Entry { return *s.entry }
+
+// Derived is what Options.Derive made of the entry, or nil. It is shared by all
+// requests that the record serves.
+func (s *Session) Derived() any { return s.view.derived }
 
 // Audience is whose entry it is.
 func (s *Session) Audience() string { return s.audience }

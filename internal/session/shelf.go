@@ -25,8 +25,10 @@ var errFull = fmt.Errorf("%w: full", ErrUnavailable)
 
 type item[V any] struct {
 	value   V
-	expires time.Time
+	expires int64 // Unix nanoseconds: a time.Time takes two words more
 }
+
+func (i *item[V]) expired(now time.Time) bool { return now.UnixNano() >= i.expires }
 
 func newShelf[V any](limit int) shelf[V] {
 	return shelf[V]{items: make(map[string]item[V]), limit: limit}
@@ -34,7 +36,7 @@ func newShelf[V any](limit int) shelf[V] {
 
 func (s *shelf[V]) get(key string, now time.Time) (V, bool) {
 	i, ok := s.items[key]
-	if !ok || !now.Before(i.expires) {
+	if !ok || i.expired(now) {
 		var zero V
 		return zero, false
 	}
@@ -60,7 +62,7 @@ func (s *shelf[V]) put(key string, value V, ttl time.Duration, now time.Time) er
 	if len(s.items) == 0 || expires.Before(s.first) {
 		s.first = expires
 	}
-	s.items[key] = item[V]{value, expires}
+	s.items[key] = item[V]{value, expires.UnixNano()}
 	return nil
 }
 
@@ -68,10 +70,10 @@ func (s *shelf[V]) sweep(now time.Time) {
 	s.writes, s.first = 0, time.Time{}
 	for key, i := range s.items {
 		switch {
-		case !now.Before(i.expires):
+		case i.expired(now):
 			delete(s.items, key)
-		case s.first.IsZero() || i.expires.Before(s.first):
-			s.first = i.expires
+		case s.first.IsZero() || i.expires < s.first.UnixNano():
+			s.first = time.Unix(0, i.expires)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func TestAFullShelfIsSweptAtMostOnceASecond(t *testing.T) {
 		t.Error("no room after an item has expired")
 	}
 	// Another one ends within the second.
-	s.items["1"] = item[struct{}]{expires: now.Add(time.Millisecond)}
+	s.items["1"] = item[struct{}]{expires: now.Add(time.Millisecond).UnixNano()}
 	s.first = now.Add(time.Millisecond)
 	now = now.Add(10 * time.Millisecond)
 	if n := sweeps(); n != 0 {

@@ -19,7 +19,16 @@ type signer struct {
 
 type macKey struct {
 	id   byte
-	pool *sync.Pool // of hash.Hash, keyed and reset
+	pool *sync.Pool // of *macState
+}
+
+// macState is a keyed hash, and what would be allocated around it for each
+// head.
+type macState struct {
+	mac  hash.Hash
+	sum  [sha256.Size]byte
+	text [headFixed + extraSize]byte
+	bind []byte
 }
 
 func newSigner(ring *secret.Keyring, purpose byte, name string) *signer {
@@ -28,7 +37,7 @@ func newSigner(ring *secret.Keyring, purpose byte, name string) *signer {
 		key := ring.Derive(i, nil, "sallyport cookie 1 "+string([]byte{'0' + purpose})+" "+name, sha256.Size)
 		s.keys = append(s.keys, macKey{
 			id:   ring.ID(i),
-			pool: &sync.Pool{New: func() any { return hmac.New(sha256.New, key) }},
+			pool: &sync.Pool{New: func() any { return &macState{mac: hmac.New(sha256.New, key)} }},
 		})
 	}
 	return s
@@ -46,8 +55,8 @@ func (s *signer) textSize() int {
 func (s *signer) sign(h *head, v *Visit) string {
 	b := make([]byte, 0, headFixed+extraSize+sha256.Size)
 	b = h.append(b, s.keys[0].id)
-	b = s.keys[0].sum(b, b, h.flags, v)
-	return encoding.EncodeToString(b[:headSize(s.purpose)+macSize])
+	mac := s.keys[0].sum(b, h.flags, v)
+	return encoding.EncodeToString(append(b, mac[:]...))
 }
 
 // verify reads text, which must be a head of this purpose signed under one of
@@ -56,8 +65,9 @@ func (s *signer) verify(text string, v *Visit) (h head, ok bool) {
 	if len(text) != s.textSize() || brokenLine(text) {
 		return head{}, false
 	}
-	var raw [(headFixed + extraSize + macSize)]byte
-	n, err := encoding.Decode(raw[:], []byte(text))
+	var raw [headFixed + extraSize + macSize]byte
+	var room [browserKeyText]byte
+	n, err := encoding.Decode(raw[:], append(room[:0], text...))
 	if err != nil || n != headSize(s.purpose)+macSize {
 		return head{}, false
 	}
@@ -69,27 +79,27 @@ func (s *signer) verify(text string, v *Visit) (h head, ok bool) {
 		if k.id != body[3] {
 			continue // the key id only saves attempts
 		}
-		var sum [sha256.Size]byte
-		if hmac.Equal(k.sum(sum[:0], body, h.flags, v)[:macSize], mac) {
+		if sum := k.sum(body, h.flags, v); hmac.Equal(sum[:], mac) {
 			return h, true
 		}
 	}
 	return head{}, false
 }
 
-// sum appends the MAC of an encoded head and of what its flags bind it to.
-func (k macKey) sum(b, encoded []byte, flags byte, v *Visit) []byte {
-	m, ok := k.pool.Get().(hash.Hash)
+// sum is the MAC of an encoded head and of what its flags bind it to.
+func (k macKey) sum(encoded []byte, flags byte, v *Visit) [macSize]byte {
+	m, ok := k.pool.Get().(*macState)
 	if !ok {
 		panic("session: pool of another type")
 	}
 	defer k.pool.Put(m)
-	m.Reset()
-	m.Write(encoded)
+	m.mac.Reset()
+	m.mac.Write(m.text[:copy(m.text[:], encoded)])
 	if flags&bindings != 0 {
-		m.Write(appendBinding(nil, flags, v))
+		m.bind = appendBinding(m.bind[:0], flags, v)
+		m.mac.Write(m.bind)
 	}
-	return m.Sum(b)
+	return [macSize]byte(m.mac.Sum(m.sum[:0]))
 }
 
 // appendBinding encodes what a cookie is bound to, each value with its length

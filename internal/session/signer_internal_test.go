@@ -228,7 +228,7 @@ func TestUnknownHeadVersionDoesNotVerify(t *testing.T) {
 		h := head{purpose: purposeSession}
 		b := h.append(nil, s.keys[0].id)
 		b[0] = version
-		mac := s.keys[0].sum(nil, b, h.flags, &Visit{})
+		mac := s.keys[0].sum(b, h.flags, &Visit{})
 		_, ok := s.verify(encoding.EncodeToString(append(b, mac[:macSize]...)), &Visit{})
 		if ok != (version == headVersion) {
 			t.Errorf("version %d: verifies %v", version, ok)

@@ -24,12 +24,18 @@ const (
 	unreadable = "unreadable"
 )
 
-// authorize holds an access token to the claims rules. It is asked at login and
-// for every request, so that a rule that is added later applies to sessions
-// that exist. The error is the 403, or the 503 of a session that could not be
-// ended with it.
+// authorize holds the access token of a login to the claims rules. The error is
+// that of admit.
 func (h *handler) authorize(v *visit, e *session.Entry, client *config.Client) error {
-	cause := h.violated(e)
+	return h.admit(v, h.violated(e), client)
+}
+
+// admit refuses a request whose access token breaks the rule called cause, empty
+// for none. It is asked at login and for every request, and other rules are
+// another handler, which opens each record anew: so a rule that is added later
+// applies to sessions that exist. The error is the 403, or the 503 of a session
+// that could not be ended with it.
+func (h *handler) admit(v *visit, cause string, client *config.Client) error {
 	if cause == "" {
 		return nil
 	}
@@ -43,6 +49,16 @@ func (h *handler) authorize(v *visit, e *session.Entry, client *config.Client) e
 		status: http.StatusForbidden, cause: cause, client: client, tokenError: "insufficient_scope",
 		text: "You are signed in, but your account lacks a permission that this page asks for.",
 	})
+}
+
+// admitSession is admit for a session.
+func (h *handler) admitSession(v *visit, s *session.Session) error {
+	cause := readyOf(s).violated
+	if cause == "" {
+		return nil
+	}
+	client, _ := h.config.ClientByID(s.Entry().Realm.ClientID)
+	return h.admit(v, cause, client)
 }
 
 // violated names the first rule that the access token breaks, empty for none.

@@ -26,14 +26,19 @@ type callback struct {
 // readCallback decides whether a request is a callback (decision 8). It is
 // looked at before the session, so that parallel tabs all finish.
 func (h *handler) readCallback(v *visit) (*callback, error) {
-	c := &callback{}
+	if v.q.Canonical.RawQuery == "" && v.q.HTTP.Method != http.MethodPost {
+		return nil, nil // has no parameters at all
+	}
+	var read callback
 	at := h.atRedirectURI(v)
-	if err := h.readParams(v, c, at); err != nil {
+	if err := h.readParams(v, &read, at); err != nil {
 		return nil, err
 	}
-	if !c.looksLikeCallback() && !c.marked {
+	if !read.looksLikeCallback() && !read.marked {
 		return nil, nil
 	}
+	c := new(callback)
+	*c = read
 	if c.hasState {
 		if st, err := openState(h.keys, c.State); err == nil {
 			c.state = st
@@ -96,16 +101,47 @@ func (h *handler) readParams(v *visit, c *callback, at bool) error {
 
 // atRedirectURI tells whether the request is at a configured redirect URI.
 func (h *handler) atRedirectURI(v *visit) bool {
-	return slices.ContainsFunc(h.config.Clients, func(c config.Client) bool {
-		return !c.Redirect.IsZero() && (isAt(v, c.Redirect.Text) || isSpelledLike(v, c.Redirect.URL))
-	})
+	return slices.ContainsFunc(h.redirects, func(p place) bool { return p.holds(v) || p.isSpelledLike(v) })
 }
 
-// isSpelledLike is isAt for every spelling of the path that the router takes
+// place is where a URL leads, as the canonical request says it.
+type place struct {
+	host, rawPath string
+	// path is the normalised path, empty where it has none.
+	path string
+}
+
+// redirectPlaces are the places of the configured redirect URIs.
+func redirectPlaces(c *config.Config) (all []place) {
+	for i := range c.Clients {
+		if redirect := c.Clients[i].Redirect; !redirect.IsZero() {
+			all = append(all, placeOf(redirect.URL))
+		}
+	}
+	return all
+}
+
+func placeOf(u *url.URL) place {
+	p := place{host: hostOf(u), rawPath: u.EscapedPath()}
+	if path, err := message.NormalizePath(p.rawPath); err == nil {
+		p.path = path
+	}
+	if p.rawPath == "" {
+		p.rawPath = "/"
+	}
+	return p
+}
+
+// holds tells whether the request is at p, its path spelled as received. A
+// proxy in front may have changed scheme and port.
+func (p place) holds(v *visit) bool {
+	return p.host == v.q.Canonical.ForwardedHost && p.rawPath == v.q.Canonical.RawPath
+}
+
+// isSpelledLike is holds for every spelling of the path that the router takes
 // for the same.
-func isSpelledLike(v *visit, u *url.URL) bool {
-	path, err := message.NormalizePath(u.EscapedPath())
-	return err == nil && path == v.q.Canonical.Path && hostOf(u) == v.q.Canonical.ForwardedHost
+func (p place) isSpelledLike(v *visit) bool {
+	return p.path != "" && p.path == v.q.Canonical.Path && p.host == v.q.Canonical.ForwardedHost
 }
 
 // hostOf is the host of a URL as the canonical request writes it.
@@ -117,18 +153,10 @@ func hostOf(u *url.URL) string {
 	return host
 }
 
-// isAt tells whether the request is for uri: its host and path as received. A
-// proxy in front may have changed scheme and port.
+// isAt tells whether the request is for uri: its host and path as received.
 func isAt(v *visit, uri string) bool {
 	u, err := url.Parse(uri)
-	if err != nil {
-		return false
-	}
-	path := u.EscapedPath()
-	if path == "" {
-		path = "/"
-	}
-	return hostOf(u) == v.q.Canonical.ForwardedHost && path == v.q.Canonical.RawPath
+	return err == nil && placeOf(u).holds(v)
 }
 
 // callback checks an authorization response in the order of decision 9 and

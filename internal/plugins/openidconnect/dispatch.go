@@ -64,9 +64,7 @@ func (h *handler) step(w http.ResponseWriter, v *visit) (after, error) {
 		return after{}, err
 	}
 	if s != nil {
-		e := s.Entry()
-		client, _ := h.config.ClientByID(e.Realm.ClientID)
-		return after{proxy: s}, h.authorize(v, &e, client)
+		return after{proxy: s}, h.admitSession(v, s)
 	}
 	if h.config.Method.Has(config.MethodAuthorizationCode) && mayRedirect(v.q.HTTP) {
 		return after{login: &loginStart{reason: firstLogin, target: h.targetOf(v)}}, nil

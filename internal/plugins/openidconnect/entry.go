@@ -115,18 +115,24 @@ func claimValue(e *session.Entry, path []string) string {
 	return lookup(claimSources(e), path)
 }
 
-// expired tells whether the access token must not be used any more. One that
-// can be refreshed is given up leeway early, but not before three quarters of
-// its life; one that cannot, leeway late.
-func (h *handler) expired(e *session.Entry) bool {
+// expired tells whether the access token of a session must not be used any more.
+func (h *handler) expired(s *session.Session) bool {
+	until := readyOf(s).until
+	return !until.IsZero() && !h.Now().Before(until)
+}
+
+// until is when the access token must not be used any more, zero for never. One
+// that can be refreshed is given up leeway early, but not before three quarters
+// of its life; one that cannot, leeway late.
+func (h *handler) until(e *session.Entry) time.Time {
 	if e.Expiry.IsZero() {
-		return false
+		return time.Time{}
 	}
 	leeway := h.config.Verification.Leeway
 	if h.refreshable(e) {
 		leeway = -min(leeway, lifetime(e)/4)
 	}
-	return !h.Now().Before(e.Expiry.Add(leeway))
+	return e.Expiry.Add(leeway)
 }
 
 // lifetime is for how long the access token was issued; 0 when that is unknown.

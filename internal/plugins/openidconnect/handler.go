@@ -57,6 +57,9 @@ type shared struct {
 	stores    pool[Store]
 	secrets   generatedSecrets
 	flights   session.Flights
+	// opened and openedMemory keep opened session records: those of Redis and
+	// of cookies, and those of the memory store, which are in the heap already.
+	opened, openedMemory session.Cache
 }
 
 // Definition introduces the plugin. What it pools belongs to the returned
@@ -69,6 +72,7 @@ func Definition(d Deps) plugin.Definition {
 		d.Meter = noMeter{}
 	}
 	f := &shared{Deps: d}
+	f.openedMemory.Limit = session.MemoryCacheLimit
 	f.providers.close = func(p *oidc.Provider) { p.Close() }
 	f.stores.close = func(s Store) { s.Close() }
 	f.secrets.logger, f.secrets.random = d.Logger, d.Rand
@@ -96,6 +100,8 @@ type handler struct {
 	browser  *session.KeyCookie
 	// realm is the hash by which a login state knows that it comes from here.
 	realm [realmHashSize]byte
+	// redirects are where the configured redirect URIs lead.
+	redirects []place
 	// managed are the upstream headers that only we set.
 	managed []string
 	// own are all our cookies, dropped the names of those that the upstream
@@ -134,6 +140,7 @@ func (f *shared) compile(i plugin.Instance) (_ *handler, err error) {
 	if err := h.openSessions(); err != nil {
 		return nil, err
 	}
+	h.redirects = redirectPlaces(c)
 	h.managed = managedHeaders(c)
 	h.ownCookies()
 	return h, nil
@@ -170,7 +177,10 @@ func (h *handler) openSessions() error {
 		Cookie: c.Session.Cookie, Keyring: h.keys, Audience: c.Session.Audience,
 		Idling: c.Session.Idling, Rolling: c.Session.Rolling, Absolute: c.Session.Absolute,
 		EnforceSameSubject: c.Session.SameSubject, RefreshLimit: 2 * c.HTTP.Timeout,
-		Flights: &h.flights, Now: h.Now, Rand: h.Rand,
+		Flights: &h.flights, Cache: &h.opened, Derive: h.ready, Now: h.Now, Rand: h.Rand,
+	}
+	if c.Store.Storage == config.StorageMemory {
+		options.Cache = &h.openedMemory
 	}
 	for _, b := range c.Session.Bind {
 		switch b {

@@ -3,11 +3,11 @@ package openidconnect
 import (
 	"encoding/base64"
 	"slices"
+	"time"
 
 	"sallyport/internal/message"
 	"sallyport/internal/plugin"
 	"sallyport/internal/plugins/openidconnect/config"
-	"sallyport/internal/secret"
 	"sallyport/internal/session"
 )
 
@@ -36,9 +36,7 @@ func managedHeaders(c *config.Config) []string {
 // protect removes, on every path through the plugin, what only we may say: the
 // managed headers in all spellings, and our cookies.
 func (h *handler) protect(q *plugin.Request) {
-	for _, name := range h.managed {
-		q.Upstream.RemoveSpellings(name)
-	}
+	q.Upstream.RemoveSpellings(h.managed...)
 	if q.DropUpstreamCookies == nil && q.OwnCookies == nil {
 		q.DropUpstreamCookies, q.OwnCookies = slices.Clip(h.dropped), slices.Clip(h.own) // shared: an append copies
 		return
@@ -64,38 +62,83 @@ func (h *handler) ownCookies() {
 	}
 }
 
-// introduce tells the upstream who is there.
-func (h *handler) introduce(v *visit, s *session.Session) {
-	e := s.Entry()
-	hc := &h.config.Header
-	h.setToken(v, hc.AccessToken, e.AccessToken)
-	h.setToken(v, hc.IDToken, e.IDToken)
-	h.setToken(v, hc.RefreshToken, e.RefreshToken)
-	if hc.SessionID.Name != "" {
-		h.setToken(v, hc.SessionID, secret.New(s.ID()))
-	}
-	if hc.UserInfo.Name != "" {
-		h.setToken(v, hc.UserInfo, secret.New(userInfoHeader(&e)))
-	}
-	for i := range hc.Claims {
-		if value := claimValue(&e, hc.Claims[i].Path); value != "" {
-			v.q.Upstream.Set(hc.Claims[i].Name, value)
-		}
-	}
-	if hc.DownstreamSessionID.Name != "" {
-		v.q.Response.Set(hc.DownstreamSessionID.Name, s.ID())
-	}
+// ready is what every request of a session needs, computed once each time that
+// its record is opened (session.Options.Derive). Requests share it: nobody
+// writes to it.
+type ready struct {
+	// headers are what the upstream is told, in this order.
+	headers []upstreamHeader
+	// violated is the first claims rule that the access token breaks.
+	violated string
+	// until is when the access token must not be used any more, zero for never.
+	until time.Time
 }
 
-func (h *handler) setToken(v *visit, header config.TokenHeader, token secret.String) {
-	if header.Name == "" || token.Empty() {
-		return
+type upstreamHeader struct {
+	name, value string
+	// id: the session id comes after value. A renewal changes it, and not the
+	// record.
+	id bool
+}
+
+// ready computes what requests of e need, and says how much memory it takes.
+func (h *handler) ready(e *session.Entry) (any, int) {
+	r := &ready{headers: h.introduction(e), violated: h.violated(e), until: h.until(e)}
+	size := len(r.violated)
+	for i := range r.headers {
+		size += len(r.headers[i].value) + 64
 	}
-	value := token.Reveal()
-	if header.Bearer {
-		value = "Bearer " + value
+	return r, size
+}
+
+// readyOf is what ready has computed for s.
+func readyOf(s *session.Session) *ready {
+	r, ok := s.Derived().(*ready)
+	if !ok {
+		panic("openid-connect: session of another manager")
 	}
-	v.q.Upstream.Set(header.Name, value)
+	return r
+}
+
+// introduction is what the upstream is told of a session.
+func (h *handler) introduction(e *session.Entry) []upstreamHeader {
+	var all []upstreamHeader
+	hc := &h.config.Header
+	add := func(header config.TokenHeader, value string, id bool) {
+		if header.Name == "" || value == "" && !id {
+			return
+		}
+		if header.Bearer {
+			value = "Bearer " + value
+		}
+		all = append(all, upstreamHeader{header.Name, value, id})
+	}
+	add(hc.AccessToken, e.AccessToken.Reveal(), false)
+	add(hc.IDToken, e.IDToken.Reveal(), false)
+	add(hc.RefreshToken, e.RefreshToken.Reveal(), false)
+	add(hc.SessionID, "", true)
+	if hc.UserInfo.Name != "" {
+		add(hc.UserInfo, userInfoHeader(e), false)
+	}
+	for i := range hc.Claims {
+		if value := claimValue(e, hc.Claims[i].Path); value != "" {
+			all = append(all, upstreamHeader{name: hc.Claims[i].Name, value: value})
+		}
+	}
+	return slices.Clip(all)
+}
+
+// introduce tells the upstream who is there.
+func (h *handler) introduce(v *visit, s *session.Session) {
+	for _, header := range readyOf(s).headers {
+		if header.id {
+			header.value += s.ID()
+		}
+		v.q.Upstream.Set(header.name, header.value)
+	}
+	if name := h.config.Header.DownstreamSessionID.Name; name != "" {
+		v.q.Response.Set(name, s.ID())
+	}
 }
 
 // userInfoHeader is base64 of the user info document.

@@ -19,8 +19,8 @@ func (h *handler) resume(v *visit) (*session.Session, error) {
 	if err != nil || s == nil {
 		return nil, err
 	}
-	if e := s.Entry(); h.expired(&e) {
-		if !h.refreshable(&e) {
+	if h.expired(s) {
+		if e := s.Entry(); !h.refreshable(&e) {
 			v.emit(flow.Event{Kind: flow.Session, Step: "access token expired, no refresh token", Verdict: flow.Refused})
 			return nil, nil
 		}

@@ -51,6 +51,11 @@ func (v *visit) load() (*session.Session, error) {
 		return nil, nil
 	}
 	s, err := v.h.sessions.Load(v.ctx, v.Visit)
+	if err == nil {
+		v.h.Meter.SessionLoad(loadFound)
+		v.session = s
+		return s, nil
+	}
 	var none *session.NoSession
 	switch {
 	case errors.As(err, &none):
@@ -59,16 +64,13 @@ func (v *visit) load() (*session.Session, error) {
 		if none.Reason != session.ReasonNoCookie {
 			v.emit(flow.Event{Kind: flow.Session, Step: "session cookie", Verdict: flow.Refused, Found: string(none.Reason)})
 		}
-	case err != nil:
+	default:
 		if !v.abandoned(err) {
 			v.h.Meter.SessionLoad(loadUnavailable)
 		}
 		v.err = v.storeDown("load session", err)
-	default:
-		v.h.Meter.SessionLoad(loadFound)
-		v.session = s
 	}
-	return v.session, v.err
+	return nil, v.err
 }
 
 // good returns the session if the plugin accepts it without a login (decision
@@ -78,8 +80,7 @@ func (v *visit) good() (*session.Session, error) {
 	if err != nil || s == nil {
 		return nil, err
 	}
-	e := s.Entry()
-	if v.h.expired(&e) && !v.h.refreshable(&e) {
+	if e := s.Entry(); v.h.expired(s) && !v.h.refreshable(&e) {
 		return nil, nil
 	}
 	return s, nil

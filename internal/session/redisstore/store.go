@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -59,7 +60,7 @@ type Store struct {
 	client   rueidis.Client
 	prefix   string
 	channel  string
-	timeout  time.Duration
+	limits   limits
 	maxMarks string
 	scripts  scripts
 }
@@ -93,14 +94,20 @@ func New(opts Options) (*Store, error) {
 			if !open.Load() {
 				return nil, errNotYet
 			}
-			if config == nil {
-				return d.DialContext(ctx, network, address)
+			dial := d.DialContext
+			if config != nil {
+				dial = (&tls.Dialer{NetDialer: d, Config: config}).DialContext
 			}
-			return (&tls.Dialer{NetDialer: d, Config: config}).DialContext(ctx, network, address)
+			c, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return yielding{c}, nil
 		},
 		ConnWriteTimeout:    or(opts.Timeout, defaultTimeout),
 		ReadBufferEachConn:  bufferSize,
 		WriteBufferEachConn: bufferSize,
+		PipelineMultiplex:   connections(runtime.GOMAXPROCS(0)),
 		ForceSingleClient:   true,
 		DisableCache:        true,
 		// A call that fails says so at once; the next one connects anew.
@@ -112,7 +119,7 @@ func New(opts Options) (*Store, error) {
 	open.Store(true)
 	s := &Store{
 		client:   client,
-		timeout:  or(opts.Timeout, defaultTimeout),
+		limits:   limits{timeout: or(opts.Timeout, defaultTimeout)},
 		maxMarks: strconv.Itoa(or(opts.MaxMarks, defaultMaxMarks)),
 		scripts:  newScripts(),
 	}
@@ -133,21 +140,9 @@ func or[T comparable](value, otherwise T) T {
 
 // Close closes the connections. Calls after it fail with
 // session.ErrUnavailable.
-func (s *Store) Close() { s.client.Close() }
-
-// call bounds a call. Its context does not end with that of the request:
-// connections are shared, and a user agent that leaves while one is being
-// opened must not take it from the others.
-func (s *Store) call(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	if ctx.Err() != nil {
-		return nil, nil, unavailable(context.Cause(ctx))
-	}
-	limit := s.timeout
-	if d, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(d))
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-	return ctx, cancel, nil
+func (s *Store) Close() {
+	s.client.Close()
+	s.limits.end()
 }
 
 func unavailable(err error) error {
@@ -164,7 +159,7 @@ func versioned(version uint64, data []byte) string {
 
 // run executes a script that answers with a number.
 func (s *Store) run(ctx context.Context, l *rueidis.Lua, keys, args []string) (int64, error) {
-	ctx, cancel, err := s.call(ctx)
+	ctx, cancel, err := s.limits.call(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package openidconnect
+
+const raceDetector = false

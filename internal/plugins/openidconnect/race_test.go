@@ -1,0 +1,7 @@
+//go:build race
+
+package openidconnect
+
+// raceDetector tells that the race detector is on: then pools lose values on
+// purpose, and allocations are its own.
+const raceDetector = true
