@@ -12,7 +12,7 @@ import (
 // quick bounds calls to the IdP, so that an endpoint that does not answer
 // costs a test little.
 func quick(more map[string]any) map[string]any {
-	c := map[string]any{"timeout": 1000}
+	c := map[string]any{"timeout": 3000}
 	maps.Copy(c, more)
 	return c
 }
