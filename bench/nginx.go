@@ -2,18 +2,24 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
-// staticServer is the upstream: an answer of a kilobyte from memory.
-func staticServer(_ *bench, listen string) string {
+// bearerSize is how long the access token is that nginx sends to the upstream
+// in a gateway's place: about what Keycloak issues. Those of the practice IdP
+// are filled up to it.
+const bearerSize = 1400
+
+// staticServer is the upstream: an answer of half a kilobyte from memory.
+func staticServer(listen string) string {
 	return fmt.Sprintf(`
   access_log off;
   server {
-    listen %s backlog=1024;
+    listen %s backlog=8192;
     location / {
       default_type application/json;
       return 200 '{"args":{"hello":"world"},"data":"%s"}';
@@ -21,23 +27,62 @@ func staticServer(_ *bench, listen string) string {
   }`, listen, filler)
 }
 
-// bareProxy passes everything on over kept connections.
-func bareProxy(b *bench, listen string) string {
+// proxies are what sallyport is compared with: a bare proxy, one that does
+// what a gateway does, a bare redirect, and the second with TLS. All keep a
+// buffered access log.
+func (b *bench) proxies() string {
+	a := b.addresses
 	return fmt.Sprintf(`
-  access_log /dev/null combined;
+  access_log /dev/null combined buffer=64k flush=1s;
   upstream static {
-    server %s;
+    server %[1]s;
     keepalive 512;
     keepalive_requests 1000000000;
   }
+  proxy_http_version 1.1;
+  ssl_certificate %[6]s;
+  ssl_certificate_key %[7]s;
   server {
-    listen %s backlog=1024;
+    listen %[2]s backlog=8192;
     location / {
       proxy_pass http://static;
-      proxy_http_version 1.1;
       proxy_set_header Connection "";
     }
-  }`, b.addresses.upstream, listen)
+  }
+  server {
+    listen %[3]s backlog=8192;
+    listen %[4]s ssl http2 backlog=8192;
+%[8]s  }
+  server {
+    listen %[5]s backlog=8192;
+    location / { return 302 /elsewhere; }
+  }`, a.upstream, a.nginx, a.nginxGateway, a.nginxTLS, a.nginxRedirect, b.certificate, b.key, gatewayWork())
+}
+
+// gatewayWork is what sallyport does for a request with a session, in nginx's
+// words: the same headers in both directions and a bearer token, which here is
+// a constant. The session cookie does not reach the upstream there either.
+func gatewayWork() string {
+	token := strings.Repeat(rand.Text(), bearerSize/26+1)[:bearerSize]
+	return fmt.Sprintf(`    location / {
+      proxy_pass http://static;
+      proxy_set_header Connection "";
+      proxy_set_header Cookie "";
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-Host $host;
+      proxy_set_header X-Forwarded-Port $server_port;
+      proxy_set_header X-Forwarded-Path $uri;
+      proxy_set_header X-Real-IP $remote_addr;
+      proxy_set_header Via "1.1 nginx";
+      proxy_set_header X-Kong-Request-Id $request_id;
+      proxy_set_header Authorization "Bearer %s";
+      add_header X-Kong-Request-Id $request_id;
+      add_header X-Kong-Proxy-Latency $request_time;
+      add_header X-Kong-Upstream-Latency $upstream_response_time;
+      add_header Via "1.1 nginx";
+    }
+`, token)
 }
 
 // filler makes the upstream's answer about as long as that of an API.
@@ -45,8 +90,9 @@ const filler = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do 
 	"Ut enim ad minim veniam, quis nostrud exercitation ullamco laboris nisi ut aliquip ex ea commodo consequat. " +
 	"Duis aute irure dolor in reprehenderit in voluptate velit esse cillum dolore eu fugiat nulla pariatur."
 
-// startNginx runs an nginx of its own, with nothing of the machine's.
-func (b *bench) startNginx(ctx context.Context, name, listen string, server func(b *bench, listen string) string) (*process, error) {
+// startNginx runs an nginx of its own, with nothing of the machine's. It has a
+// worker for each of its cores; listen is one of the addresses in servers.
+func (b *bench) startNginx(ctx context.Context, name, listen string, where cores, servers string) (*process, error) {
 	dir := filepath.Join(b.dir, name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
@@ -63,15 +109,16 @@ func (b *bench) startNginx(ctx context.Context, name, listen string, server func
 worker_processes %d;
 pid %s/nginx.pid;
 error_log %s/error.log;
-events { worker_connections 4096; }
+worker_rlimit_nofile 20000;
+events { worker_connections 16384; }
 http {
 %s  keepalive_requests 1000000000;
 %s
 }
-`, user, b.cores, dir, dir, temporary.String(), server(b, listen))
+`, user, len(where), dir, dir, temporary.String(), servers)
 	file := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
-	return b.spawn(ctx, listen, nil, "nginx", "-p", dir, "-c", file, "-e", dir+"/error.log")
+	return b.spawn(ctx, program{name: "nginx", args: []string{"-p", dir, "-c", file, "-e", dir + "/error.log"}, cores: where, address: listen})
 }
