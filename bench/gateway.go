@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -32,6 +33,7 @@ const (
 type gateway struct {
 	name                  string
 	plain, encrypted, api string // addresses
+	upstream              string // empty: that of all
 	process               *process
 }
 
@@ -83,9 +85,10 @@ func (b *bench) writeConfig(g *gateway) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	upstream := cmp.Or(g.upstream, b.addresses.upstream)
 	service := func(host string, plugins ...any) map[string]any {
 		return map[string]any{
-			"name": host, "url": "http://" + b.addresses.upstream, "plugins": plugins,
+			"name": host, "url": "http://" + upstream, "plugins": plugins,
 			"routes": []any{map[string]any{"name": host, "hosts": []any{host}, "paths": []any{"/"}}},
 		}
 	}

@@ -58,6 +58,7 @@ func (c *crowd) logIn(ctx context.Context, start string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	r.Header.Set("Accept", "text/html") // who asks for less gets 401 from some
 	res, err := browser.Do(r)
 	if err != nil {
 		return "", err

@@ -27,36 +27,50 @@ func staticServer(listen string) string {
   }`, listen, filler)
 }
 
-// proxies are what sallyport is compared with: a bare proxy, one that does
-// what a gateway does, a bare redirect, and the second with TLS. All keep a
+// pool is the upstream by kept connections, which all proxies have, and their
 // buffered access log.
-func (b *bench) proxies() string {
-	a := b.addresses
+func pool(upstream string) string {
 	return fmt.Sprintf(`
   access_log /dev/null combined buffer=64k flush=1s;
+  proxy_http_version 1.1;
   upstream static {
-    server %[1]s;
+    server %s;
     keepalive 512;
     keepalive_requests 1000000000;
-  }
-  proxy_http_version 1.1;
-  ssl_certificate %[6]s;
-  ssl_certificate_key %[7]s;
+  }`, upstream)
+}
+
+// bareServer passes everything on and does nothing else.
+func bareServer(listen string) string {
+	return fmt.Sprintf(`
   server {
-    listen %[2]s backlog=8192;
+    listen %s backlog=8192;
     location / {
       proxy_pass http://static;
       proxy_set_header Connection "";
     }
-  }
+  }`, listen)
+}
+
+// bareProxy is a bare proxy by itself.
+func bareProxy(upstream, listen string) string { return pool(upstream) + bareServer(listen) }
+
+// proxies are what sallyport is compared with: a bare proxy, one that does
+// what a gateway does, with and without TLS, and a bare redirect.
+func (b *bench) proxies() string {
+	a := b.addresses
+	return pool(a.upstream) + bareServer(a.nginx) + fmt.Sprintf(`
   server {
-    listen %[3]s backlog=8192;
-    listen %[4]s ssl http2 backlog=8192;
-%[8]s  }
+    listen %s backlog=8192;
+    listen %s ssl http2 backlog=8192;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_certificate %s;
+    ssl_certificate_key %s;
+%s  }
   server {
-    listen %[5]s backlog=8192;
+    listen %s backlog=8192;
     location / { return 302 /elsewhere; }
-  }`, a.upstream, a.nginx, a.nginxGateway, a.nginxTLS, a.nginxRedirect, b.certificate, b.key, gatewayWork())
+  }`, a.nginxGateway, a.nginxTLS, b.certificate, b.key, gatewayWork(), a.nginxRedirect)
 }
 
 // gatewayWork is what sallyport does for a request with a session, in nginx's
@@ -94,7 +108,7 @@ const filler = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do 
 // worker for each of its cores; listen is one of the addresses in servers.
 func (b *bench) startNginx(ctx context.Context, name, listen string, where cores, servers string) (*process, error) {
 	dir := filepath.Join(b.dir, name)
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	user := ""

@@ -13,7 +13,7 @@ type row struct {
 	id, what string
 	group    report.Group
 	probe    *probe
-	// figure is what counts, in unit. The default is CPU for a request.
+	// figure is what counts, in unit. Without one it is CPU for a request.
 	figure func(figures) float64
 	unit   report.Unit
 	// comparisons is what it is held against; without one it is only shown.
@@ -44,22 +44,22 @@ func (p *plan) only(pattern string) error {
 	return nil
 }
 
-// probes are those of the rows, each once, references first.
+// probes are those of the rows, each once, what it is compared with shortly
+// before it.
 func (p *plan) probes() []*probe {
-	var references, all []*probe
+	var all []*probe
+	add := func(p *probe) {
+		if p != nil && !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
 	for _, r := range p.rows {
 		for _, c := range r.comparisons {
-			if c.with != nil && !slices.Contains(references, c.with) {
-				references = append(references, c.with)
-			}
+			add(c.with)
 		}
+		add(r.probe)
 	}
-	for _, r := range p.rows {
-		if !slices.Contains(references, r.probe) && !slices.Contains(all, r.probe) {
-			all = append(all, r.probe)
-		}
-	}
-	return slices.Concat(references, all)
+	return all
 }
 
 // lines are the rows with what the rounds found.
@@ -73,7 +73,7 @@ func (p *plan) lines() []report.Line {
 		}
 		figure := r.figure
 		if figure == nil {
-			figure = cpuMicroseconds
+			figure, line.Unit = cpuMicroseconds, report.Microseconds
 		}
 		line.Measured = report.SpreadOf(each(r.probe.results, figure))
 		line.PerSecond = report.SpreadOf(each(r.probe.results, func(f figures) float64 { return f.perSecond })).Median
@@ -112,3 +112,5 @@ func ratios(results, with []figures, figure func(figures) float64) []float64 {
 
 func cpuMicroseconds(f figures) float64 { return f.cpu.Seconds() * 1e6 }
 func cpuMilliseconds(f figures) float64 { return f.cpu.Seconds() * 1e3 }
+func perSecond(f figures) float64       { return f.perSecond }
+func amount(f figures) float64          { return f.amount }

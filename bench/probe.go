@@ -93,3 +93,20 @@ func check(ctx context.Context, l load, want int) error {
 	}
 	return nil
 }
+
+// fetch reads a page of our own.
+func fetch(ctx context.Context, address string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }() // it was read
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers with status %d", address, res.StatusCode)
+	}
+	return io.ReadAll(io.LimitReader(res.Body, 16<<20))
+}

@@ -5,15 +5,18 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"time"
 )
 
 // bench is everything that runs.
 type bench struct {
 	settings
 	progress              io.Writer
+	now                   func() time.Time
 	dir                   string
 	binary                string // of sallyport
 	certificate, key      string // files
+	all                   cores  // see allCores
 	proxyCores, loadCores cores
 	addresses             addresses
 	processes             []*process
@@ -24,6 +27,8 @@ type bench struct {
 	idp      *identity
 	crowd    *crowd
 	cookies  map[string]string // of one session on main, by host
+
+	apache, oauth2Proxy *peer
 }
 
 // addresses are host:port of all that listens, but for gateways.
@@ -36,9 +41,19 @@ type addresses struct {
 const (
 	gatewayOneCore  = "one-core"
 	gatewayTwoCores = "two-cores"
-	gatewayIdle     = "idle"
-	gatewayMemory   = "memory"
+	gatewayMany     = "many-sessions"
+	gatewayMemory   = "logins"
 )
+
+// allCores are those of this machine. This process is confined to some of them
+// later.
+func (b *bench) allCores() (cores, error) {
+	var err error
+	if b.all == nil {
+		b.all, err = usable()
+	}
+	return b.all, err
+}
 
 func (b *bench) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(b.progress, "bench: "+format+"\n", args...)
@@ -46,7 +61,7 @@ func (b *bench) say(format string, args ...any) {
 
 // start brings up what all probes need.
 func (b *bench) start(ctx context.Context) error {
-	all, err := usable()
+	all, err := b.allCores()
 	if err != nil {
 		return err
 	}
@@ -101,17 +116,17 @@ func (b *bench) reserve(ctx context.Context) error {
 		return err
 	}
 	b.gateways = map[string]*gateway{}
-	for _, name := range []string{gatewayOneCore, gatewayTwoCores, gatewayIdle, gatewayMemory} {
+	for _, name := range []string{gatewayOneCore, gatewayTwoCores, gatewayMany, gatewayMemory} {
 		if b.gateways[name], err = newGateway(ctx, name); err != nil {
 			return err
 		}
 	}
-	return nil
+	return b.newPeers(ctx)
 }
 
 // callbacks are the redirect URIs of all gateways.
 func (b *bench) callbacks() []string {
-	var all []string
+	all := []string{b.apache.site() + b.apache.callback, b.oauth2Proxy.site() + b.oauth2Proxy.callback}
 	for host := range storages {
 		all = append(all, b.main.callback(host))
 		for _, g := range b.gateways {

@@ -25,7 +25,7 @@ const (
 	Milliseconds Unit = "ms"
 	Kilobytes    Unit = "KB"
 	Bytes        Unit = "bytes"
-	Times        Unit = "×" // a ratio by itself
+	PerSecond    Unit = "/s"
 )
 
 // Spread is a median with the extremes of the rounds.
@@ -110,7 +110,7 @@ func (l Line) bound(value float64) string {
 		sign = "≥"
 	}
 	text := sign + " " + strconv.FormatFloat(value, 'f', -1, 64)
-	if l.With == "" && l.Unit != Times {
+	if l.With == "" {
 		text += " " + string(l.Unit)
 	}
 	return text
@@ -123,11 +123,11 @@ func (l Line) measured() string {
 
 func number(value float64, unit Unit) string {
 	switch unit {
-	case Bytes:
+	case Bytes, PerSecond:
 		return fmt.Sprintf("%.0f", value)
 	case Microseconds, Kilobytes:
 		return fmt.Sprintf("%.1f", value)
-	case Milliseconds, Times:
+	case Milliseconds:
 	}
 	return fmt.Sprintf("%.2f", value)
 }
