@@ -40,7 +40,7 @@ func (b *bench) facts(ctx context.Context) ([]report.Fact, error) {
 			"Redis " + output(ctx, `v=(\S+)`, "redis-server", "--version"),
 			"Apache " + output(ctx, `Apache/(\S+)`, "apache2", "-v"),
 			"mod_auth_openidc " + output(ctx, `(\S+)`, "dpkg-query", "-W", "-f", "${Version}", "libapache2-mod-auth-openidc"),
-			"oauth2-proxy " + output(ctx, `(v7\S*)`, oauth2ProxyBinary, "--version"),
+			"oauth2-proxy " + output(ctx, `oauth2-proxy/v7\s+(v\S+)`, "go", "version", "-m", oauth2ProxyBinary),
 		}, ", ")},
 		{Name: "loaded by", Value: "wrk " + output(ctx, `wrk \S*?([\d.]+)`, "wrk", "-v") + ", h2load " + output(ctx, `nghttp2/(\S+)`, "h2load", "--version")},
 		{Name: "rounds", Value: fmt.Sprintf("%d of %v for each row, %d connections", b.rounds, b.duration, b.connections)},

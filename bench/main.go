@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -36,11 +37,11 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string, out, progress io.Writer) error {
-	var s settings
+// parse reads the flags.
+func (s *settings) parse(args []string) error {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.IntVar(&s.rounds, "rounds", 5, "`N` rounds over all rows")
-	fs.DurationVar(&s.duration, "duration", 5*time.Second, "how `LONG` each row is loaded in a round")
+	fs.DurationVar(&s.duration, "duration", 5*time.Second, "how `LONG` each row is loaded in a round, in whole seconds")
 	fs.IntVar(&s.connections, "connections", 32, "`N` connections kept open")
 	fs.IntVar(&s.coreCount, "cores", 1, "`N` cores for the proxy under test")
 	fs.StringVar(&s.only, "only", "", "measure only rows whose id or text matches the `REGEXP`")
@@ -49,11 +50,25 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
+	if s.quick {
+		s.rounds, s.duration = 2, time.Second
+	}
+	if s.rounds < 1 || s.connections < 1 || s.duration < time.Second {
+		return errors.New("-rounds and -connections: want 1 or more; -duration: a second or more")
+	}
 	if s.document == "" && s.only == "" && !s.quick {
 		s.document = document
 	}
-	if s.quick {
-		s.rounds, s.duration = 2, time.Second
+	return nil
+}
+
+func run(ctx context.Context, args []string, out, progress io.Writer) error {
+	var s settings
+	switch err := s.parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return err
 	}
 	dir, err := os.MkdirTemp("", "sallyport-bench-")
 	if err != nil {
@@ -72,15 +87,16 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err := p.only(s.only); err != nil {
 		return err
 	}
-	if err := b.measure(ctx, p.probes()); err != nil {
-		return err
+	broken := b.measure(ctx, p.probes())
+	if ctx.Err() != nil {
+		return broken
 	}
 	lines := p.lines()
 	if err := report.Text(out, lines); err != nil {
 		return err
 	}
-	if s.document == "" {
-		return nil
+	if s.document == "" || broken != nil {
+		return broken
 	}
 	facts, err := b.facts(ctx)
 	if err != nil {
@@ -108,12 +124,18 @@ func write(file string, lines []report.Line, facts []report.Fact) error {
 	return os.WriteFile(file, []byte(whole), 0o644) //nolint:gosec // a document for everybody
 }
 
-// measure goes through the probes round by round.
+// measure goes through the probes round by round. One that fails is left out
+// from then on: the others may still be worth their minutes.
 func (b *bench) measure(ctx context.Context, probes []*probe) error {
+	var broken []error
+	fail := func(p *probe, err error) {
+		p.missing = "it failed: " + strings.SplitN(err.Error(), "\n", 2)[0]
+		broken = append(broken, fmt.Errorf("%s: %w", p.name, err))
+	}
 	for _, p := range probes {
 		b.say("preparing: %s", p.name)
 		if err := p.ready(ctx); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+			fail(p, err)
 		}
 		if p.missing != "" {
 			b.say("%s: not measured: %s", p.name, p.missing)
@@ -121,18 +143,19 @@ func (b *bench) measure(ctx context.Context, probes []*probe) error {
 	}
 	for round := range b.rounds {
 		for _, p := range probes {
-			if p.missing != "" {
+			if p.missing != "" || ctx.Err() != nil {
 				continue
 			}
 			f, err := b.attempt(ctx, p)
 			if err != nil {
-				return fmt.Errorf("%s: %w", p.name, err)
+				fail(p, err)
+				continue
 			}
 			p.results = append(p.results, f)
 			b.say("round %d of %d: %s: %s", round+1, b.rounds, p.name, f)
 		}
 	}
-	return nil
+	return errors.Join(append(broken, ctx.Err())...)
 }
 
 // attempt measures, and does so again when it failed: a machine on which others

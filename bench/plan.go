@@ -84,7 +84,10 @@ func (p *plan) lines() []report.Line {
 			line.Must, line.Reach, line.AtLeast = c.must, c.reach, c.atLeast
 			line.With, line.Ratio = "", report.Spread{}
 			if c.with != nil {
-				line.With = c.with.name
+				line.With, line.Missing = c.with.name, ""
+				if c.with.missing != "" {
+					line.Missing = c.with.name + ": " + c.with.missing
+				}
 				line.Ratio = report.SpreadOf(ratios(r.probe.results, c.with.results, figure))
 			}
 			lines = append(lines, line)

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"io"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,6 +80,50 @@ func TestARowThatIsNotMeasuredSaysWhy(t *testing.T) {
 	p := &plan{rows: []*row{{id: "a", probe: &probe{missing: "not installed"}, comparisons: []comparison{{}, {}}}}}
 	if lines := p.lines(); len(lines) != 1 || lines[0].Missing != "not installed" {
 		t.Errorf("got %+v", lines)
+	}
+}
+
+// Zero times something is within every bound.
+func TestARowWhoseReferenceIsNotMeasuredHasNoVerdict(t *testing.T) {
+	t.Parallel()
+	p := &plan{rows: []*row{{id: "a", probe: &probe{results: cpus(20)}, comparisons: []comparison{
+		{with: &probe{name: "nginx", missing: "it failed: it is gone"}, must: 2}, {with: &probe{name: "other", results: cpus(10)}, must: 2},
+	}}}}
+	lines := p.lines()
+	if lines[0].Missing != "nginx: it failed: it is gone" || lines[0].Verdict() != report.NoBound {
+		t.Errorf("got %+v", lines[0])
+	}
+	if lines[1].Missing != "" || lines[1].Verdict() != report.Met {
+		t.Errorf("the other: %+v", lines[1])
+	}
+}
+
+func TestAProbeThatFailsLeavesTheOthersAlone(t *testing.T) {
+	t.Parallel()
+	calls := map[string]int{}
+	newProbe := func(name string, failures int) *probe {
+		return &probe{name: name, measure: func(context.Context) (figures, error) {
+			if calls[name]++; calls[name] <= failures {
+				return figures{}, errors.New("no answer\nmore about it")
+			}
+			return figures{perSecond: 1}, nil
+		}}
+	}
+	absent := &probe{name: "absent", prepare: func(context.Context) error { return absence("not installed") }}
+	broken, stumbling, good := newProbe("broken", 100), newProbe("stumbling", 2), newProbe("good", 0)
+	b := &bench{settings: settings{rounds: 2}, progress: io.Discard}
+	err := b.measure(t.Context(), []*probe{absent, broken, stumbling, good})
+	if err == nil || !strings.Contains(err.Error(), "broken: no answer") || strings.Contains(err.Error(), "stumbling") {
+		t.Errorf("error %v", err)
+	}
+	if absent.missing != "not installed" || broken.missing != "it failed: no answer" || calls["broken"] != 3 {
+		t.Errorf("absent %q, broken %q after %d calls", absent.missing, broken.missing, calls["broken"])
+	}
+	if len(stumbling.results) != 2 || len(good.results) != 2 || good.missing != "" {
+		t.Errorf("the others: %v, %v", stumbling.results, good.results)
+	}
+	if err := b.measure(t.Context(), []*probe{absent, good}); err != nil {
+		t.Errorf("an absence is not a failure: %v", err)
 	}
 }
 

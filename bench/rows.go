@@ -13,7 +13,7 @@ type counts struct{ sessions, logins, peerLogins, connections int }
 
 func (b *bench) counts() counts {
 	if b.quick {
-		return counts{sessions: 1000, logins: 300, peerLogins: 100, connections: 1000}
+		return counts{sessions: 1000, logins: 1000, peerLogins: 100, connections: 1000}
 	}
 	return counts{sessions: 10_000, logins: 2000, peerLogins: 500, connections: 5000}
 }
