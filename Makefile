@@ -21,7 +21,8 @@ fmt: $(BIN)/golangci-lint ## Format the code
 	$(BIN)/golangci-lint fmt ./...
 fuzz: ## Run every fuzz target for a moment beyond its seeds
 	tools/fuzz
-bench: ## Compare with nginx: CPU per request, requests/s, p99
+bench: ## Measure beside nginx and other gateways (15 minutes); writes docs/performance.md
+	tools/benchdeps
 	bench/run
 $(BIN)/golangci-lint: tools/go.mod tools/go.sum
 	go build -C tools -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

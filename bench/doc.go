@@ -1,14 +1,20 @@
-// Command bench compares sallyport with nginx as a bare proxy, side by side and in one
-// go: it starts an nginx as the upstream, another as the proxy, Redis, the
-// practice IdP and sallyport, logs in, and runs wrk against each target in
-// turn, several rounds. It prints requests per second, the 99th percentile of
-// the latency, and the CPU time that the proxy itself used for a request, by
-// /proc/<pid>/stat, with the ratios to nginx.
+// Command bench measures what sallyport costs beside nginx, on one machine and
+// in one go, and writes docs/performance.md with a chart.
 //
-// Proxies get the same number of cores (workers of nginx, GOMAXPROCS of
-// sallyport) and all write an access log to /dev/null. The medians of the
-// rounds are shown. Requests per second depend on what wrk and the upstream
-// leave of the machine; CPU per request does not.
+// It starts an nginx as the upstream, another as the proxy to compare with,
+// Redis, the practice IdP (in this process) and sallyport; where their packages
+// are there, Apache with mod_auth_openidc and oauth2-proxy too. Proxies are
+// pinned to one core, everything else to the others. A table of probes (rows.go)
+// is gone through several times, so that a slow minute of the machine meets all
+// of them alike; ratios are taken within a round, and the median of the rounds
+// is shown with its spread.
 //
-//	bench/run [-rounds 5] [-duration 5s] [-connections 32] [-cores 1]
+// What is compared is the CPU time of the proxy for a request, by the kernel's
+// clock of the process: requests per second depend on what the load generator
+// leaves of the machine, CPU per request does not.
+//
+//	bench/run [-quick] [-only REGEXP] [-rounds 5] [-duration 5s] [-cores 1]
+//
+// The packages below hold what is no measuring: report writes table and chart,
+// openloop makes requests at a constant rate.
 package main

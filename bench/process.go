@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // process is a program that was started here and is ended here.
@@ -22,40 +23,58 @@ type process struct {
 	log *bytes.Buffer
 }
 
-// spawn starts a program and waits until address accepts connections. What it
+// program is what spawn starts.
+type program struct {
+	// name and args are the command.
+	name string
+	args []string
+	// env is added to the environment.
+	env []string
+	// cores are those that it may run on.
+	cores cores
+	// address accepts connections once it has started.
+	address string
+}
+
+// spawn starts a program and waits until it accepts connections. What it
 // prints to standard output, the access log, goes to /dev/null.
-func (b *bench) spawn(ctx context.Context, address string, env []string, name string, args ...string) (*process, error) {
+func (b *bench) spawn(ctx context.Context, what program) (*process, error) {
+	args := slices.Concat([]string{"-c", what.cores.String(), what.name}, what.args)
 	//nolint:gosec,noctx // names and arguments are this program's; stop ends it
-	p := &process{cmd: exec.Command(name, args...), log: &bytes.Buffer{}}
+	p := &process{cmd: exec.Command("taskset", args...), log: &bytes.Buffer{}}
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = null.Close() }() // the child has its own
-	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Env = append(os.Environ(), what.env...)
 	p.cmd.Stdout, p.cmd.Stderr = null, p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
 	b.processes = append(b.processes, p)
-	if err := waitFor(ctx, address); err != nil {
-		b.stop() // so that the log is complete
-		return nil, fmt.Errorf("%s does not listen on %s: %w\n%s", filepath.Base(name), address, err, p.log)
+	if err := waitFor(ctx, what.address); err != nil {
+		b.end(p) // so that the log is complete
+		return nil, fmt.Errorf("%s does not listen on %s: %w\n%s", filepath.Base(what.name), what.address, err, p.log)
 	}
 	return p, nil
 }
 
 // stop ends all processes, the last one first.
 func (b *bench) stop() {
-	for _, process := range slices.Backward(b.processes) {
-		p := process.cmd
-		_ = p.Process.Signal(syscall.SIGTERM) // it may have ended by itself
-		ended := time.AfterFunc(10*time.Second, func() { _ = p.Process.Kill() })
-		_ = p.Wait() // how it ends does not matter
-		ended.Stop()
+	for _, p := range slices.Backward(slices.Clone(b.processes)) {
+		b.end(p)
 	}
-	b.processes = nil
+}
+
+// end ends a process and waits for it.
+func (b *bench) end(p *process) {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+	ended := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })
+	_ = p.cmd.Wait() // how it ends does not matter
+	ended.Stop()
+	b.processes = slices.DeleteFunc(b.processes, func(other *process) bool { return other == p })
 }
 
 func freeAddress(ctx context.Context) (string, error) {
@@ -66,6 +85,11 @@ func freeAddress(ctx context.Context) (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
+func port(address string) string {
+	_, p, _ := strings.Cut(address, ":") // of ours, on 127.0.0.1
+	return p
+}
+
 func waitFor(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
@@ -74,11 +98,19 @@ func waitFor(ctx context.Context, address string) error {
 		if err == nil {
 			return c.Close()
 		}
-		select {
-		case <-ctx.Done():
+		if wait(ctx, 50*time.Millisecond) != nil {
 			return err
-		case <-time.After(50 * time.Millisecond):
 		}
+	}
+}
+
+// wait sleeps, or tells that ctx has ended.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
 	}
 }
 
@@ -91,46 +123,67 @@ func build(ctx context.Context, binary string) error {
 	return nil
 }
 
-// cpu is the time that a process and its children that still run have used.
-func (p *process) cpu() (time.Duration, error) {
-	total, err := cpuOf(p.cmd.Process.Pid)
+// family are the ids of a process and of its descendants that run.
+func (p *process) family() ([]int, error) {
+	pids := []int{p.cmd.Process.Pid}
+	for i := 0; i < len(pids); i++ {
+		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pids[i], pids[i]))
+		if err != nil {
+			return nil, err
+		}
+		for field := range strings.FieldsSeq(string(children)) {
+			pid, err := strconv.Atoi(field)
+			if err != nil {
+				return nil, err
+			}
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
+
+// sum adds up a figure over the family.
+func (p *process) sum(figure func(pid int) (int64, error)) (int64, error) {
+	pids, err := p.family()
 	if err != nil {
 		return 0, err
 	}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", p.cmd.Process.Pid, p.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	for field := range strings.FieldsSeq(string(children)) {
-		pid, err := strconv.Atoi(field)
+	var total int64
+	for _, pid := range pids {
+		n, err := figure(pid)
 		if err != nil {
 			return 0, err
 		}
-		used, err := cpuOf(pid)
-		if err != nil {
-			return 0, err
-		}
-		total += used
+		total += n
 	}
 	return total, nil
 }
 
-// ticks is the unit of /proc/<pid>/stat, which is the same on all machines that
-// Go runs on.
-const ticks = 100
+// cpu is the time that a process and its children have used, all their threads
+// together, those that have ended included.
+func (p *process) cpu() (time.Duration, error) {
+	ns, err := p.sum(func(pid int) (int64, error) {
+		var now unix.Timespec
+		// clock_getcpuclockid(3): the id of a process's clock is made of its pid.
+		const scheduler = 2
+		err := unix.ClockGettime(int32(^pid<<3|scheduler), &now) //nolint:gosec // pids have 22 bits
+		return now.Nano(), err
+	})
+	return time.Duration(ns), err
+}
 
-func cpuOf(pid int) (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	// The second field is the name in parentheses and may hold anything.
-	_, rest, ok := strings.Cut(string(text[bytes.LastIndexByte(text, ')'):]), ") ")
-	fields := strings.Fields(rest)
-	if !ok || len(fields) < 13 {
-		return 0, errors.New("unknown form of /proc/<pid>/stat")
-	}
-	user, errUser := strconv.ParseInt(fields[11], 10, 64)
-	system, errSystem := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * time.Second / ticks, errors.Join(errUser, errSystem)
+// resident is the memory of a process and its children, in bytes.
+func (p *process) resident() (int64, error) {
+	return p.sum(func(pid int) (int64, error) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		if err != nil {
+			return 0, err
+		}
+		fields := strings.Fields(string(text))
+		if len(fields) < 2 {
+			return 0, fmt.Errorf("unknown form of /proc/%d/statm", pid)
+		}
+		pages, err := strconv.ParseInt(fields[1], 10, 64)
+		return pages * int64(os.Getpagesize()), err
+	})
 }

@@ -69,6 +69,11 @@ func (p *Provider) mintAccessToken(g *grant, scope []string, now time.Time) stri
 			"sid": g.sid, "scope": strings.Join(scope, " "),
 		},
 	}
+	for name, value := range g.user.AccessTokenClaims {
+		if _, taken := m.claims[name]; !taken {
+			m.claims[name] = value
+		}
+	}
 	return m.compact()
 }
 

@@ -43,6 +43,9 @@ type User struct {
 	// Claims are additional claims for the ID token and user info, for example
 	// email and groups. Standard ones are filtered by the granted scopes.
 	Claims map[string]any
+	// AccessTokenClaims are additional claims for the access token. They cannot
+	// replace those that the provider sets.
+	AccessTokenClaims map[string]any
 }
 
 // Options configure a Provider. Issuer is required.

@@ -198,3 +198,19 @@ func TestRefreshScopeAndEnd(t *testing.T) {
 		t.Errorf("after EndSessions: %d %s", a.StatusCode, a.text)
 	}
 }
+
+func TestAccessTokenClaimsAreAddedAndReplaceNothing(t *testing.T) {
+	t.Parallel()
+	rp := newParty(t, func(o *practiceidp.Options) {
+		o.Users[0].AccessTokenClaims = map[string]any{"entitlements": "many", "sub": "somebody else"}
+		o.AutoLogin = o.Users[0].Name
+	})
+	tokens := rp.login()
+	claims, ok := rp.verified(tokens["access_token"])
+	if !ok || claims["entitlements"] != "many" || claims["sub"] == "somebody else" {
+		t.Errorf("verified: %v, claims %v", ok, claims)
+	}
+	if claims, ok := rp.verified(tokens["id_token"]); !ok || claims["entitlements"] != nil {
+		t.Errorf("the ID token: verified: %v, claims %v", ok, claims)
+	}
+}
