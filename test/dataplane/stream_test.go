@@ -167,7 +167,7 @@ func TestEventsPassOneByOne(t *testing.T) {
 		{"HTTP/2", "https://" + g.secured + "/", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), patience/2)
 			defer cancel()
 			r, err := http.NewRequestWithContext(ctx, http.MethodGet, tc.url, nil)
 			if err != nil {
