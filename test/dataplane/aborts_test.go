@@ -58,7 +58,7 @@ func patient(t *testing.T) string {
 // sees, and others are served meanwhile.
 func TestClientsThatLeaveLeaveNothing(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, watched(t), nil, yaml(service{path: "/", url: patient(t)}, service{path: "/ws", url: echoing(t)}))
+	g := startGateway(t, watched(t), uncollected, yaml(service{path: "/", url: patient(t)}, service{path: "/ws", url: echoing(t)}))
 	const (
 		head    = "POST /up HTTP/1.1\r\nHost: a.test\r\n"
 		sized   = head + "Content-Length: 100000\r\n\r\n"
@@ -200,7 +200,7 @@ func TestUpstreamsThatLeaveAtEveryByte(t *testing.T) {
 		leave(c, reset == 1)
 	}
 	plain, secured := serveRaw(t, nil, talk), serveRaw(t, &tls.Config{Certificates: []tls.Certificate{pair}}, talk)
-	g := startGateway(t, watched(t), nil, yaml(
+	g := startGateway(t, watched(t), uncollected, yaml(
 		service{path: "/", url: plain.url, more: "  retries: 0\n"},
 		service{path: "/plain/", url: plain.url, more: "  retries: 0\n"},
 		service{path: "/tls/", url: secured.url, more: "  retries: 0\n"},

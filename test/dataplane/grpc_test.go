@@ -123,7 +123,7 @@ func TestGRPC(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			service, addr := serveGRPC(t, config)
-			g := startGateway(t, watched(t), nil, yaml(grpcService(protocol+"://"+addr)))
+			g := startGateway(t, watched(t), uncollected, yaml(grpcService(protocol+"://"+addr)))
 			conn, err := grpc.NewClient(g.secured, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: g.roots})))
 			if err != nil {
 				t.Fatal(err)
@@ -282,7 +282,7 @@ func TestGRPCWithoutAnUpstream(t *testing.T) {
 	for name, url := range map[string]string{
 		"nobody listens": "grpc://" + freeAddr(t), "no HTTP/2": "grpcs://" + strings.TrimPrefix(deaf.url, "https://"),
 	} {
-		g := startGateway(t, watched(t), nil, yaml(grpcService(url)))
+		g := startGateway(t, watched(t), uncollected, yaml(grpcService(url)))
 		conn, err := grpc.NewClient(g.secured, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: g.roots})))
 		if err != nil {
 			t.Fatal(err)

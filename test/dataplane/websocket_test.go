@@ -142,7 +142,7 @@ func (s *socket) expect(t *testing.T, opcode byte, payload []byte) {
 
 func TestWebSockets(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, watched(t), nil, yaml(service{path: "/", url: echoing(t)}))
+	g := startGateway(t, watched(t), uncollected, yaml(service{path: "/", url: echoing(t)}))
 	for name, addr := range map[string]string{"plain": g.proxy, "TLS": g.secured} {
 		t.Run(name, func(t *testing.T) {
 			t.Run("frames of all sizes, and the client ends", func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestAWebSocketNeedsItsSession(t *testing.T) {
 		Clients: []practiceidp.Client{{ID: "app", Secret: "app-secret", SkipConsent: true, RedirectURIs: []string{"http://" + g.proxy + "/ws"}}},
 		Users:   []practiceidp.User{{Name: "ada", Password: "lovelace"}}, AutoLogin: "ada",
 	})
-	g = startGatewayAt(t, g.proxy, watched(t), nil, yaml(service{path: "/", url: echoing(t), more: `  plugins:
+	g = startGatewayAt(t, g.proxy, watched(t), uncollected, yaml(service{path: "/", url: echoing(t), more: `  plugins:
   - name: openid-connect
     config:
       issuer: ` + idp.Issuer() + `
