@@ -37,7 +37,7 @@ func (s *caller) UnaryCall(ctx context.Context, in *pb.SimpleRequest) (*pb.Simpl
 	_ = grpc.SetHeader(ctx, metadata.Pairs(note, strings.Join(asked[note], ",")))
 	_ = grpc.SetTrailer(ctx, metadata.Pairs(note, "after "+strings.Join(asked[note], ",")))
 	if want := in.GetResponseStatus(); want.GetCode() != 0 {
-		return nil, status.Error(codes.Code(want.GetCode()), want.GetMessage()) //nolint:gosec // the test's own
+		return nil, status.Error(codes.Code(want.GetCode()), want.GetMessage())
 	}
 	if in.GetResponseSize() < 0 { // wait for the end
 		<-ctx.Done()
@@ -54,7 +54,7 @@ func (s *caller) StreamingInputCall(stream pb.TestService_StreamingInputCallServ
 	for {
 		in, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return stream.SendAndClose(&pb.StreamingInputCallResponse{AggregatedPayloadSize: int32(sum)}) //nolint:gosec // small
+			return stream.SendAndClose(&pb.StreamingInputCallResponse{AggregatedPayloadSize: int32(sum)})
 		}
 		if err != nil {
 			return err
@@ -71,7 +71,7 @@ func (s *caller) StreamingOutputCall(in *pb.StreamingOutputCallRequest, stream p
 		}
 	}
 	if want := in.GetResponseStatus(); want.GetCode() != 0 {
-		return status.Error(codes.Code(want.GetCode()), want.GetMessage()) //nolint:gosec // the test's own
+		return status.Error(codes.Code(want.GetCode()), want.GetMessage())
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func TestGRPC(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			service, addr := serveGRPC(t, config)
-			g := startGateway(t, watched(t), nil, yaml(grpcService(protocol+"://"+addr)))
+			g := startGateway(t, watched(t), uncollected, yaml(grpcService(protocol+"://"+addr)))
 			conn, err := grpc.NewClient(g.secured, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: g.roots})))
 			if err != nil {
 				t.Fatal(err)
@@ -193,7 +193,7 @@ func serverStream(ctx context.Context, t *testing.T, c pb.TestServiceClient) {
 	t.Helper()
 	in := &pb.StreamingOutputCallRequest{ResponseStatus: &pb.EchoStatus{Code: int32(codes.ResourceExhausted), Message: "that is all"}}
 	for i := range 50 {
-		in.ResponseParameters = append(in.ResponseParameters, &pb.ResponseParameters{Size: int32(i * 1000)}) //nolint:gosec // small
+		in.ResponseParameters = append(in.ResponseParameters, &pb.ResponseParameters{Size: int32(i * 1000)})
 	}
 	stream, err := c.StreamingOutputCall(ctx, in)
 	if err != nil {
@@ -282,7 +282,7 @@ func TestGRPCWithoutAnUpstream(t *testing.T) {
 	for name, url := range map[string]string{
 		"nobody listens": "grpc://" + freeAddr(t), "no HTTP/2": "grpcs://" + strings.TrimPrefix(deaf.url, "https://"),
 	} {
-		g := startGateway(t, watched(t), nil, yaml(grpcService(url)))
+		g := startGateway(t, watched(t), uncollected, yaml(grpcService(url)))
 		conn, err := grpc.NewClient(g.secured, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: g.roots})))
 		if err != nil {
 			t.Fatal(err)

@@ -136,7 +136,7 @@ func TestOddAnswers(t *testing.T) {
 		})
 		services = append(services, service{path: "/" + strconv.Itoa(i) + "/", url: up[i].url, more: "  retries: 0\n  read_timeout: 60000\n"})
 	}
-	g[0] = startGateway(t, watched(t), nil, yaml(services...))
+	g[0] = startGateway(t, watched(t), uncollected, yaml(services...))
 	t.Run("play", func(t *testing.T) {
 		for i, a := range all {
 			t.Run(a.name, func(t *testing.T) {
