@@ -5,8 +5,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+
+	"sallyport/internal/practiceidp"
 )
 
 // cannedAnswer is what the upstream of the budgets answers, whatever is asked.
@@ -73,26 +78,113 @@ func exchanger(tb testing.TB, proxy, request, end string) func() {
 	}
 }
 
-// budgetKinds are requests through the whole node, with access log and metrics,
-// and what each may allocate.
-func budgetKinds(tb testing.TB) (kinds []budgetKind) {
+// budgetRig is a node with its access log and metrics, an upstream and an IdP.
+type budgetRig struct {
+	*runningNode
+	tb            testing.TB
+	upstream, idp string
+}
+
+const (
+	budgetClient = "budget"
+	budgetSecret = "a secret that protects nothing"
+	budgetUser   = "alice"
+)
+
+func newBudgetRig(tb testing.TB) *budgetRig {
 	tb.Helper()
-	n := runNode(tb, io.Discard, func(*settings) {})
-	for _, body := range []map[string]any{
-		{"path": "/services", "name": "backend", "url": "http://" + cannedUpstream(tb)},
-		{"path": "/services/backend/routes", "name": "bare", "hosts": []string{"bare.test"}},
-	} {
-		path, _ := body["path"].(string)
-		delete(body, "path")
-		if status, answer := ask(tb, http.MethodPost, n.admin+path, body); status != http.StatusCreated {
-			tb.Fatalf("%d %v", status, answer)
+	r := &budgetRig{runningNode: runNode(tb, io.Discard, func(*settings) {}), tb: tb, upstream: cannedUpstream(tb)}
+	var idp http.Handler
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { idp.ServeHTTP(w, q) }))
+	tb.Cleanup(server.Close)
+	r.idp = server.URL
+	var err error
+	idp, err = practiceidp.New(practiceidp.Options{
+		Issuer:    r.idp,
+		Clients:   []practiceidp.Client{{ID: budgetClient, Secret: budgetSecret, RedirectURIs: []string{r.proxy + "/memory/callback", r.proxy + "/cookie/callback"}, SkipConsent: true}},
+		Users:     []practiceidp.User{{Name: budgetUser}},
+		AutoLogin: budgetUser, AccessTokenTTL: time.Hour,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r.create("/services", map[string]any{"name": "backend", "url": "http://" + r.upstream})
+	return r
+}
+
+func (r *budgetRig) create(path string, body map[string]any) {
+	r.tb.Helper()
+	if status, answer := ask(r.tb, http.MethodPost, r.admin+path, body); status != http.StatusCreated {
+		r.tb.Fatalf("%s: %d %v", path, status, answer)
+	}
+}
+
+// route makes a route for a path, which asks for a login unless storage is
+// empty.
+func (r *budgetRig) route(name, storage string) {
+	r.tb.Helper()
+	r.create("/services/backend/routes", map[string]any{"name": name, "paths": []string{"/" + name}, "strip_path": false})
+	if storage == "" {
+		return
+	}
+	r.create("/routes/"+name+"/plugins", map[string]any{"name": "openid-connect", "config": map[string]any{
+		"issuer": r.idp, "client_id": []string{budgetClient}, "client_secret": []string{budgetSecret},
+		"redirect_uri": []string{r.proxy + "/" + name + "/callback"}, "auth_methods": []string{"authorization_code", "session"},
+		"session_secret": "a session secret of the budgets", "session_storage": storage, "session_cookie_name": name,
+	}})
+}
+
+// logIn gives the cookie header after a login at a route.
+func (r *budgetRig) logIn(name string) string {
+	r.tb.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar, Timeout: 20 * time.Second, Transport: &http.Transport{}}
+	defer browser.CloseIdleConnections()
+	res, err := browser.Get(r.proxy + "/" + name)
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		r.tb.Fatalf("the login ended with %d at %s", res.StatusCode, res.Request.URL)
+	}
+	var pairs []string
+	for _, c := range jar.Cookies(res.Request.URL) {
+		if strings.HasPrefix(c.Name, name) {
+			pairs = append(pairs, c.Name+"="+c.Value)
 		}
 	}
-	return []budgetKind{
-		{"route without a plugin", 8, exchanger(tb, n.proxy, "GET / HTTP/1.1\r\nHost: bare.test\r\n\r\n", "hello world")},
-		{"request of a browser", 9, exchanger(tb, n.proxy, "GET /shop?item=1 HTTP/1.1\r\nHost: bare.test\r\nAccept: text/html,application/xhtml+xml\r\n"+
-			"Accept-Encoding: gzip, deflate, br\r\nAccept-Language: en\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nCookie: theme=dark; lang=en\r\n\r\n", "hello world")},
+	return "Cookie: " + strings.Join(pairs, "; ") + "\r\n"
+}
+
+// get is an exchanger of a GET.
+func (r *budgetRig) get(path, headers string) func() {
+	r.tb.Helper()
+	host := strings.TrimPrefix(r.proxy, "http://")
+	return exchanger(r.tb, r.proxy, "GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\n"+headers+"\r\n", "hello world")
+}
+
+// budgetKinds are requests through the whole node, and what each may allocate.
+func budgetKinds(tb testing.TB) []budgetKind {
+	tb.Helper()
+	r := newBudgetRig(tb)
+	r.route("bare", "")
+	kinds := []budgetKind{
+		{"route without a plugin", 6, r.get("/bare", "")},
+		{"request of a browser", 6, r.get("/bare?item=1", "Accept: text/html,application/xhtml+xml\r\n"+
+			"Accept-Encoding: gzip, deflate, br\r\nAccept-Language: en\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nCookie: theme=dark; lang=en\r\n")},
 	}
+	for _, storage := range []struct {
+		name   string
+		budget float64
+	}{{"memory", 10}, {"cookie", 10}} {
+		r.route(storage.name, storage.name)
+		kinds = append(kinds, budgetKind{storage.name + " session", storage.budget, r.get("/"+storage.name, r.logIn(storage.name))})
+	}
+	return kinds
 }
 
 type budgetKind struct {
