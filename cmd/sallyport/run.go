@@ -78,6 +78,9 @@ func (n *node) run(ctx context.Context, hangups <-chan os.Signal) error {
 	for _, s := range n.servers() {
 		group.Go(func() error { return s.Run(ctx) })
 	}
+	if files := n.certificates.files; files != nil {
+		group.Go(func() error { return files.Run(ctx) })
+	}
 	group.Go(func() error {
 		for {
 			select {
