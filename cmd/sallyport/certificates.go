@@ -56,15 +56,6 @@ func (c *certificates) byDefault(hello *tls.ClientHelloInfo) (*tls.Certificate, 
 	return c.selfSigned, nil
 }
 
-// configured is the certificate that the configuration has for a client's
-// name, else the default.
-func (n *node) configured(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	if cert, ok := n.gateway.Certificate(hello); ok {
-		return cert, nil
-	}
-	return n.certificates.byDefault(hello)
-}
-
 // tlsVersions are the values of --tls-min-version.
 var tlsVersions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 

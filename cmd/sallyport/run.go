@@ -81,6 +81,9 @@ func (n *node) run(ctx context.Context, hangups <-chan os.Signal) error {
 	if files := n.certificates.files; files != nil {
 		group.Go(func() error { return files.Run(ctx) })
 	}
+	if n.acme != nil {
+		group.Go(func() error { return n.acme.Run(ctx) })
+	}
 	group.Go(func() error {
 		for {
 			select {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -24,6 +25,7 @@ type settings struct {
 	tlsCerts     []string
 	tlsKeys      []string
 	tlsMin       string
+	acme         acmeSettings
 	adminHosts   []string
 	adminOrigins []string
 	trustedIPs   []netip.Prefix
@@ -60,6 +62,7 @@ func (s *settings) flags(name string) *flag.FlagSet {
 	fs.Var(&list[string]{values: &s.tlsKeys, parse: text}, "tls-key",
 		"PEM `FILE` with the private key of the --tls-cert in the same place; repeatable")
 	fs.Var(choice(&s.tlsMin, "1.2", "1.3"), "tls-min-version", "oldest `VERSION` of TLS that is spoken: 1.2 or 1.3")
+	s.acmeFlags(fs)
 	fs.Var(&list[string]{values: &s.adminHosts, parse: text}, "admin-host",
 		"`NAME` under which the Admin API may be asked, beside IP addresses and localhost; repeatable")
 	fs.Var(&list[string]{values: &s.adminOrigins, parse: text}, "admin-origin",
@@ -133,7 +136,7 @@ func (s *settings) check() error {
 	if s.grace <= 0 {
 		return &usageError{"--shutdown-grace: want more than 0"}
 	}
-	return s.checkTLS()
+	return cmp.Or(s.checkTLS(), s.checkACME())
 }
 
 // list is a flag that may be repeated, and whose values may be separated by

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sallyport/internal/acme"
 	"sallyport/internal/admin"
 	"sallyport/internal/entity"
 	"sallyport/internal/gateway"
@@ -34,6 +35,7 @@ type node struct {
 	metrics  measured
 
 	certificates *certificates
+	acme         *acme.Manager     // nil when it is off; set before the servers run
 	access       *server.AccessLog // nil when it is off
 }
 
@@ -84,10 +86,10 @@ func (n *node) newProxy(common server.Common, access io.Writer) (err error) {
 		n.metrics.AccessRecords(n.access.Dropped)
 	}
 	common.Name, common.Listen = "proxy", n.settings.proxyListen
-	common.Certificate = n.configured
+	common.Certificate, common.ACME = n.shown, len(n.settings.acme.domains) > 0
 	n.proxy, err = server.New(server.ProxyOptions{
 		Common:  common,
-		Handler: n.gateway.Serve,
+		Handler: n.serve,
 		Access:  n.access,
 		Observe: n.metrics.observe,
 		Message: message.Options{
@@ -124,6 +126,12 @@ func (n *node) listen(ctx context.Context) error {
 			}
 			return err
 		}
+	}
+	if err := n.startACME(); err != nil {
+		for _, bound := range n.servers() {
+			bound.Close()
+		}
+		return err
 	}
 	return nil
 }

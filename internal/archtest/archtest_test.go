@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"internal/echo":      {},
 	"internal/archtest":  {},
 
+	"internal/acme":                 {},
 	"internal/certificate":          {},
 	"internal/certificate/certtest": {},
 
