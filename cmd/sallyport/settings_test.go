@@ -108,11 +108,13 @@ func TestSettingsAreRefused(t *testing.T) {
 		{"an address by ACME", nil, []string{"--acme-domain", "10.0.0.1"}, "want a host name"},
 		{
 			"ACME without storage", nil,
-			[]string{"--proxy-listen", "127.0.0.1:0 ssl", "--acme-domain", "a.test", "--acme-accept-terms"}, "--acme-storage",
+			[]string{"--proxy-listen", "127.0.0.1:0 ssl", "--acme-domain", "a.test", "--acme-accept-terms"},
+			"--acme-storage",
 		},
 		{
 			"ACME without the terms", nil,
-			[]string{"--proxy-listen", "127.0.0.1:0 ssl", "--acme-domain", "a.test", "--acme-storage", "x"}, "--acme-accept-terms",
+			[]string{"--proxy-listen", "127.0.0.1:0 ssl", "--acme-domain", "a.test", "--acme-storage", "x"},
+			"--acme-accept-terms",
 		},
 		{"ACME without TLS", nil, []string{"--acme-domain", "a.test", "--acme-storage", "x", "--acme-accept-terms"}, "with ssl"},
 		{

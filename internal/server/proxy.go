@@ -42,8 +42,7 @@ func New(o ProxyOptions) (*Server, error) {
 		p := handler(port)
 		return &front{
 			opts: &s.opts, handler: p, refuse: p.refuseHead, clock: s.clock, conns: &s.conns,
-			now:     time.Now,
-			proxies: &proxyPeers{trusted: o.Message.Trusted},
+			proxies: &proxyPeers{trusted: o.Message.Trusted}, now: time.Now,
 		}
 	}
 	return s, nil

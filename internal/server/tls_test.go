@@ -101,7 +101,7 @@ func TestCertificateIsAskedForEachHandshake(t *testing.T) {
 func TestACMEConnectionsCarryNoRequest(t *testing.T) {
 	t.Parallel()
 	with, without := tlsServer(t, func(o *ProxyOptions) { o.ACME = true }), tlsServer(t, func(*ProxyOptions) {})
-	config := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{acmeProtocol}}
+	config := &tls.Config{InsecureSkipVerify: true, ServerName: "a.test", NextProtos: []string{acmeProtocol}}
 	c, err := tls.Dial("tcp", with.addr, config)
 	if err != nil {
 		t.Fatal(err)

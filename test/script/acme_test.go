@@ -219,4 +219,3 @@ func TestCertificatesByACME(t *testing.T) {
 		})
 	}
 }
-
