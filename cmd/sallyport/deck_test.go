@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sallyport/internal/certificate/certtest"
 	"sallyport/internal/server"
 )
 
@@ -149,6 +152,7 @@ func parents(t *testing.T, api string) {
 
 func TestDeckReadsEntitiesAsItExpects(t *testing.T) {
 	t.Parallel()
+	root := certtest.Root(t, "root")
 	for _, tc := range []struct{ rule, kind, id, written string }{
 		{"the least of a service", "services", deckService, `{"host":"h"}`},
 		{
@@ -159,6 +163,7 @@ func TestDeckReadsEntitiesAsItExpects(t *testing.T) {
 		{"the least of a route", "routes", deckRoute, `{"paths":["/"]}`},
 		{"a route", "routes", deckRoute, `{"name":"r","hosts":["a.test","*.b.test"],"paths":["/","~/i/\\d+$"],"methods":["GET"],
 			"headers":{"x-a":["1","2"]},"protocols":["https"],"regex_priority":7,"strip_path":false,"https_redirect_status_code":302}`},
+		{"an authority", "ca_certificates", deckConsumer, `{"cert":` + quoted(root.Cert) + `,"cert_digest":"` + digest(root) + `","tags":["a"]}`},
 		{"a consumer", "consumers", deckConsumer, `{"username":"u","custom_id":"c","tags":["ünï"]}`},
 	} {
 		t.Run(tc.rule, func(t *testing.T) {
@@ -178,6 +183,69 @@ func TestDeckReadsEntitiesAsItExpects(t *testing.T) {
 			}
 		})
 	}
+}
+
+func quoted(text string) string {
+	data, err := json.Marshal(text)
+	if err != nil {
+		panic(err) // texts are JSON
+	}
+	return string(data)
+}
+
+func digest(p *certtest.Pair) string {
+	sum := sha256.Sum256(p.Leaf.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// TestDeckWritesCertificatesAndTheirNamesApart: decK compares certificates
+// without their snis, writes them without, and manages the names as entities.
+func TestDeckWritesCertificatesAndTheirNamesApart(t *testing.T) {
+	t.Parallel()
+	api := adminAPI(t)
+	one, two := certtest.SelfSigned(t, certtest.Spec{Names: []string{"one"}}), certtest.SelfSigned(t, certtest.Spec{Names: []string{"two"}})
+	must := func(method, path string, body map[string]any, want int) map[string]any {
+		t.Helper()
+		status, answer := ask(t, method, api+path, body)
+		if status != want {
+			t.Fatalf("%s %s: status %d: %v", method, path, status, answer)
+		}
+		return answer
+	}
+	// Before it creates a certificate with an id decK looks whether it is there.
+	must(http.MethodGet, "/certificates/"+deckService, nil, http.StatusNotFound)
+	written := map[string]any{"id": deckService, "cert": one.Cert, "key": one.Key, "tags": []any{"a"}}
+	must(http.MethodPut, "/certificates/"+deckService, written, http.StatusOK)
+	name := map[string]any{"id": deckRoute, "name": "*.shop.test", "certificate": map[string]any{"id": deckService}}
+	must(http.MethodPut, "/snis/"+deckRoute, name, http.StatusOK)
+
+	_, schema := ask(t, http.MethodGet, api+"/schemas/certificates", nil)
+	same := func() {
+		t.Helper()
+		got := must(http.MethodGet, "/certificates?size=1000&tags=a", nil, http.StatusOK)
+		read, _ := got["data"].([]any)[0].(map[string]any)
+		if diff := cmp.Diff([]any{"*.shop.test"}, read["snis"]); diff != "" {
+			t.Error(diff)
+		}
+		want := filled(schema, written)
+		want["created_at"], want["updated_at"], want["snis"] = read["created_at"], read["updated_at"], read["snis"]
+		if diff := cmp.Diff(want, read); diff != "" {
+			t.Errorf("decK would find a difference (-expected +read):\n%s", diff)
+		}
+	}
+	same()
+	written["cert"], written["key"] = two.Cert, two.Key
+	must(http.MethodPut, "/certificates/"+deckService, written, http.StatusOK)
+	same()
+	_, schema = ask(t, http.MethodGet, api+"/schemas/snis", nil)
+	read := must(http.MethodGet, "/snis/"+deckRoute, nil, http.StatusOK)
+	want := filled(schema, name)
+	want["created_at"], want["updated_at"] = read["created_at"], read["updated_at"]
+	if diff := cmp.Diff(want, read); diff != "" {
+		t.Errorf("decK would find a difference (-expected +read):\n%s", diff)
+	}
+	must(http.MethodDelete, "/snis/"+deckRoute, nil, http.StatusNoContent)
+	must(http.MethodDelete, "/certificates/"+deckService, nil, http.StatusNoContent)
 }
 
 func TestDeckReadsPluginsAsItExpects(t *testing.T) {
@@ -222,14 +290,14 @@ func TestDeckReadsPluginsAsItExpects(t *testing.T) {
 func TestDeckReadsEveryList(t *testing.T) {
 	t.Parallel()
 	api := adminAPI(t)
-	for _, name := range []string{"services", "routes", "plugins", "certificates", "snis", "consumers", "upstreams"} {
+	for _, name := range []string{"services", "routes", "plugins", "certificates", "snis", "ca_certificates", "consumers", "upstreams"} {
 		status, answer := ask(t, http.MethodGet, api+"/"+name+"?size=1000&tags=a%2Cb", nil)
 		if diff := cmp.Diff(map[string]any{"data": []any{}, "next": nil}, answer); status != http.StatusOK || diff != "" {
 			t.Errorf("%s: status %d\n%s", name, status, diff)
 		}
 	}
 	for _, name := range []string{
-		"ca_certificates", "vaults", "partials", "keys", "key-sets", "filter-chains", "degraphql_routes",
+		"vaults", "partials", "keys", "key-sets", "filter-chains", "degraphql_routes",
 		"graphql-rate-limiting-advanced/costs", "key-auths", "hmac-auths", "jwts", "basic-auths", "oauth2", "acls", "mtls-auths",
 		"consumer_groups", "custom-plugins", "cloned-plugins", "licenses",
 		"schemas/upstreams", "schemas/targets", "schemas/consumer_group_plugins",

@@ -113,7 +113,15 @@ func (d *demo) listen(ctx context.Context, idp, upstream server.Listen) (err err
 
 // base is the URL of the gateway. The IdP is reached under another host name,
 // so that the two share no cookies.
-func (d *demo) base() string { return "http://localhost:" + port(d.proxy) }
+func (d *demo) base() string {
+	if d.secure() {
+		return "https://localhost:" + port(d.proxy)
+	}
+	return "http://localhost:" + port(d.proxy)
+}
+
+// secure tells whether the gateway is reached over TLS.
+func (d *demo) secure() bool { return d.settings.proxyListen[0].TLS }
 
 func port(s *server.Server) string {
 	if tcp, ok := s.Addrs()[0].(*net.TCPAddr); ok {
@@ -153,26 +161,32 @@ func (d *demo) configure(ctx context.Context) error {
 
 // document is the declarative configuration of the demo.
 func (d *demo) document(issuer string) map[string]any {
+	prefix := ""
+	if d.secure() {
+		prefix = "__Host-" // a browser takes such cookies over TLS and from this host only
+	}
 	return map[string]any{
 		"_format_version": "3.0",
 		"services": []any{map[string]any{
 			"name": "echo", "url": "http://127.0.0.1:" + port(d.upstream) + "/anything",
 			"routes": []any{map[string]any{"name": "demo", "hosts": []any{"localhost"}, "paths": []any{"/"}}},
 			"plugins": []any{map[string]any{"name": "openid-connect", "config": map[string]any{
-				"issuer":              issuer,
-				"client_id":           []any{demoClient},
-				"client_secret":       []any{d.secret},
-				"auth_methods":        []any{"authorization_code", "session"},
-				"scopes":              []any{"openid", "profile", "email"},
-				"redirect_uri":        []any{d.base() + "/callback"},
-				"login_action":        "redirect",
-				"login_tokens":        nil,
-				"preserve_query_args": true,
-				"session_secret":      rand.Text(),
-				"session_storage":     "memory",
-				"logout_uri_suffix":   "/logout",
-				"logout_methods":      []any{"GET", "POST"},
-				"logout_redirect_uri": []any{d.base() + "/"},
+				"issuer":                    issuer,
+				"client_id":                 []any{demoClient},
+				"client_secret":             []any{d.secret},
+				"auth_methods":              []any{"authorization_code", "session"},
+				"scopes":                    []any{"openid", "profile", "email"},
+				"redirect_uri":              []any{d.base() + "/callback"},
+				"login_action":              "redirect",
+				"login_tokens":              nil,
+				"preserve_query_args":       true,
+				"session_secret":            rand.Text(),
+				"session_storage":           "memory",
+				"session_cookie_name":       prefix + "session",
+				"authorization_cookie_name": prefix + "authorization",
+				"logout_uri_suffix":         "/logout",
+				"logout_methods":            []any{"GET", "POST"},
+				"logout_redirect_uri":       []any{d.base() + "/"},
 			}}},
 		}},
 	}
@@ -185,11 +199,19 @@ func (d *demo) instructions() string {
 		"  Password  " + demoPassword + "\n" +
 		"  Log out   " + d.base() + "/logout\n\n" +
 		"The redirect to the login page, without a browser:\n\n" +
-		"  curl -si '" + d.base() + "/?hello=world'\n\n"
+		"  curl -si " + d.insecure() + "'" + d.base() + "/?hello=world'\n\n"
 	if d.admin != nil {
 		text += "The configuration, by the Admin API:\n\n  curl -s http://" + d.admin.Addrs()[0].String() + "/plugins\n\n"
 	}
 	return text + "Stop it with Ctrl-C.\n"
+}
+
+// insecure is what curl needs for a certificate that nobody vouches for.
+func (d *demo) insecure() string {
+	if d.secure() {
+		return "-k "
+	}
+	return ""
 }
 
 func (d *demo) run(ctx context.Context) error {

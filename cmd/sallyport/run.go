@@ -78,6 +78,12 @@ func (n *node) run(ctx context.Context, hangups <-chan os.Signal) error {
 	for _, s := range n.servers() {
 		group.Go(func() error { return s.Run(ctx) })
 	}
+	if files := n.certificates.files; files != nil {
+		group.Go(func() error { return files.Run(ctx) })
+	}
+	if n.acme != nil {
+		group.Go(func() error { return n.acme.Run(ctx) })
+	}
 	group.Go(func() error {
 		for {
 			select {

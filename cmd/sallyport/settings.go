@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,8 +22,10 @@ type settings struct {
 	database     string
 	proxyListen  []server.Listen
 	adminListen  []server.Listen
-	tlsCert      string
-	tlsKey       string
+	tlsCerts     []string
+	tlsKeys      []string
+	tlsMin       string
+	acme         acmeSettings
 	adminHosts   []string
 	adminOrigins []string
 	trustedIPs   []netip.Prefix
@@ -51,18 +54,22 @@ func (s *settings) flags(name string) *flag.FlagSet {
 	fs.Var(choice(&s.database, databaseMemory, databaseOff), "database",
 		"`memory`: the Admin API may change entities; off: they come from --config and POST /config alone")
 	fs.Var(&list[server.Listen]{values: &s.proxyListen, parse: listenOrOff}, "proxy-listen",
-		"`ADDRESS` of the proxy, as in \"0.0.0.0:8443 ssl http2\"; repeatable")
+		"`ADDRESS` of the proxy, as in \"0.0.0.0:8443 ssl http2\"; with proxy_protocol it takes connections from --trusted-ips alone; repeatable")
 	fs.Var(&list[server.Listen]{values: &s.adminListen, parse: listenOrOff}, "admin-listen",
 		"`ADDRESS` of the Admin API, or off; repeatable")
-	fs.StringVar(&s.tlsCert, "tls-cert", "", "PEM `FILE` with the certificate chain of ssl listeners")
-	fs.StringVar(&s.tlsKey, "tls-key", "", "PEM `FILE` with its private key")
+	fs.Var(&list[string]{values: &s.tlsCerts, parse: text}, "tls-cert",
+		"PEM `FILE` with a certificate chain of ssl listeners, for names without an SNI of their own; it is read again when it changes; repeatable")
+	fs.Var(&list[string]{values: &s.tlsKeys, parse: text}, "tls-key",
+		"PEM `FILE` with the private key of the --tls-cert in the same place; repeatable")
+	fs.Var(choice(&s.tlsMin, "1.2", "1.3"), "tls-min-version", "oldest `VERSION` of TLS that is spoken: 1.2 or 1.3")
+	s.acmeFlags(fs)
 	fs.Var(&list[string]{values: &s.adminHosts, parse: text}, "admin-host",
 		"`NAME` under which the Admin API may be asked, beside IP addresses and localhost; repeatable")
 	fs.Var(&list[string]{values: &s.adminOrigins, parse: text}, "admin-origin",
 		"`ORIGIN` whose pages may change the configuration; repeatable")
 	fs.Var(&list[netip.Prefix]{values: &s.trustedIPs, parse: network}, "trusted-ips",
 		"`NETWORKS` of proxies in front, whose X-Forwarded-* headers count; repeatable")
-	fs.StringVar(&s.realIPHeader, "real-ip-header", "X-Real-IP", "`HEADER` in which a trusted proxy tells the client's address")
+	fs.StringVar(&s.realIPHeader, "real-ip-header", "X-Real-IP", "`HEADER` in which a trusted proxy tells the client's address; proxy_protocol for none but that of the PROXY protocol")
 	fs.BoolVar(&s.realIPDeep, "real-ip-recursive", false, "take the last address of that header that is not trusted")
 	fs.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "`LEVEL`: debug, info, warn or error")
 	fs.Var(choice(&s.logFormat, "text", "json"), "log-format", "`FORMAT` of all logs: text or json")
@@ -129,15 +136,7 @@ func (s *settings) check() error {
 	if s.grace <= 0 {
 		return &usageError{"--shutdown-grace: want more than 0"}
 	}
-	if (s.tlsCert == "") != (s.tlsKey == "") {
-		return &usageError{"--tls-cert and --tls-key belong together"}
-	}
-	for _, l := range slices.Concat(s.proxyListen, s.adminListen) {
-		if l.TLS && s.tlsCert == "" {
-			return &usageError{fmt.Sprintf("listen address %q: ssl needs --tls-cert and --tls-key", l)}
-		}
-	}
-	return nil
+	return cmp.Or(s.checkTLS(), s.checkACME())
 }
 
 // list is a flag that may be repeated, and whose values may be separated by

@@ -28,7 +28,7 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	defaults := settings{
 		database: "memory", proxyListen: []server.Listen{{Addr: "0.0.0.0:8000"}}, adminListen: []server.Listen{{Addr: "127.0.0.1:8001"}},
-		realIPHeader: "X-Real-IP", logFormat: "text", accessLog: "stdout", accessSample: 1, grace: 10 * time.Second,
+		tlsMin: "1.2", acme: acmeSettings{directory: "https://acme-v02.api.letsencrypt.org/directory"}, realIPHeader: "X-Real-IP", logFormat: "text", accessLog: "stdout", accessSample: 1, grace: 10 * time.Second,
 	}
 	for _, tc := range []struct {
 		name   string
@@ -47,10 +47,10 @@ func TestSettings(t *testing.T) {
 		},
 		{
 			"commas separate as well", nil,
-			[]string{"--proxy-listen", "0.0.0.0:8000, 0.0.0.0:8443 ssl http2", "--tls-cert=c", "--tls-key=k", "--trusted-ips", "10.1.2.3/8,::1"},
+			[]string{"--proxy-listen", "0.0.0.0:8000, 0.0.0.0:8443 ssl http2", "--tls-cert=c,d", "--tls-key=k", "--tls-key=l", "--trusted-ips", "10.1.2.3/8,::1"},
 			func(s *settings) {
 				s.proxyListen = []server.Listen{{Addr: "0.0.0.0:8000"}, {Addr: "0.0.0.0:8443", TLS: true, HTTP2: true}}
-				s.tlsCert, s.tlsKey = "c", "k"
+				s.tlsCerts, s.tlsKeys = []string{"c", "d"}, []string{"k", "l"}
 				s.trustedIPs = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 			},
 		},
@@ -82,7 +82,7 @@ func TestSettings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{}, acmeSettings{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -101,7 +101,27 @@ func TestSettingsAreRefused(t *testing.T) {
 		{"positional argument", nil, []string{"x"}, `"x"`},
 		{"proxy off", nil, []string{"--proxy-listen", "off"}, "--proxy-listen"},
 		{"certificate without key", nil, []string{"--tls-cert", "c"}, "--tls-key"},
-		{"ssl without certificate", nil, []string{"--admin-listen", "127.0.0.1:1 ssl"}, "--tls-cert"},
+		{"two certificates and one key", nil, []string{"--tls-cert", "c,d", "--tls-key", "k"}, "there are 2 and 1"},
+		{"a version of TLS that is not safe", nil, []string{"--tls-min-version", "1.1"}, "tls-min-version"},
+		{"PROXY protocol from nobody", nil, []string{"--proxy-listen", "127.0.0.1:1 proxy_protocol"}, "--trusted-ips"},
+		{"a wildcard by ACME", nil, []string{"--acme-domain", "*.a.test"}, "challenge by DNS"},
+		{"an address by ACME", nil, []string{"--acme-domain", "10.0.0.1"}, "want a host name"},
+		{
+			"ACME without storage", nil,
+			[]string{"--proxy-listen", "127.0.0.1:0 ssl", "--acme-domain", "a.test", "--acme-accept-terms"},
+			"--acme-storage",
+		},
+		{
+			"ACME without the terms", nil,
+			[]string{"--proxy-listen", "127.0.0.1:0 ssl", "--acme-domain", "a.test", "--acme-storage", "x"},
+			"--acme-accept-terms",
+		},
+		{"ACME without TLS", nil, []string{"--acme-domain", "a.test", "--acme-storage", "x", "--acme-accept-terms"}, "with ssl"},
+		{
+			"PROXY protocol for the Admin API", nil,
+			[]string{"--admin-listen", "127.0.0.1:1 proxy_protocol", "--trusted-ips", "127.0.0.1"},
+			"the Admin API does not speak",
+		},
 		{"address with a zone as trusted", nil, []string{"--trusted-ips", "fe80::1%eth0"}, "trusted-ips"},
 		{"unknown access format", nil, []string{"--access-log-format", "xml"}, "access-log-format"},
 		{"empty access format", nil, []string{"--access-log-format="}, "access-log-format"},

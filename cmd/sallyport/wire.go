@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sallyport/internal/acme"
 	"sallyport/internal/admin"
 	"sallyport/internal/entity"
 	"sallyport/internal/gateway"
@@ -33,7 +33,10 @@ type node struct {
 	proxy    *server.Server
 	admin    *server.Server // nil when it is off
 	metrics  measured
-	access   *server.AccessLog // nil when it is off
+
+	certificates *certificates
+	acme         *acme.Manager     // nil when it is off; set before the servers run
+	access       *server.AccessLog // nil when it is off
 }
 
 // newNode builds the parts and connects them. It does no I/O but reading the
@@ -49,13 +52,11 @@ func newNode(s settings, logger *slog.Logger, access io.Writer) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	common := server.Common{Logger: logger, Grace: s.grace}
-	if s.tlsCert != "" {
-		cert, err := server.LoadCertificate(s.tlsCert, s.tlsKey)
-		if err != nil {
-			return nil, err
-		}
-		common.Certificates = []tls.Certificate{cert}
+	if n.certificates, err = newCertificates(&n.settings, logger); err != nil {
+		return nil, err
+	}
+	common := server.Common{
+		Logger: logger, Grace: s.grace, Certificate: n.certificates.byDefault, TLSMinVersion: tlsVersions[s.tlsMin],
 	}
 	if err := n.newProxy(common, access); err != nil {
 		return nil, err
@@ -85,9 +86,10 @@ func (n *node) newProxy(common server.Common, access io.Writer) (err error) {
 		n.metrics.AccessRecords(n.access.Dropped)
 	}
 	common.Name, common.Listen = "proxy", n.settings.proxyListen
+	common.Certificate, common.ACME = n.shown, len(n.settings.acme.domains) > 0
 	n.proxy, err = server.New(server.ProxyOptions{
 		Common:  common,
-		Handler: n.gateway.Serve,
+		Handler: n.serve,
 		Access:  n.access,
 		Observe: n.metrics.observe,
 		Message: message.Options{
@@ -124,6 +126,12 @@ func (n *node) listen(ctx context.Context) error {
 			}
 			return err
 		}
+	}
+	if err := n.startACME(); err != nil {
+		for _, bound := range n.servers() {
+			bound.Close()
+		}
+		return err
 	}
 	return nil
 }
@@ -162,7 +170,7 @@ func listeners(configured []server.Listen, bound []net.Addr) []admin.Listener {
 	out := make([]admin.Listener, 0, len(bound))
 	for i, a := range bound {
 		if tcp, ok := a.(*net.TCPAddr); ok {
-			out = append(out, admin.Listener{IP: tcp.IP.String(), Port: tcp.Port, TLS: configured[i].TLS, HTTP2: configured[i].HTTP2})
+			out = append(out, admin.Listener{IP: tcp.IP.String(), Port: tcp.Port, TLS: configured[i].TLS, HTTP2: configured[i].HTTP2, ProxyProtocol: configured[i].ProxyProtocol})
 		}
 	}
 	return out

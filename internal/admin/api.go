@@ -67,6 +67,8 @@ type Listener struct {
 	Port  int
 	TLS   bool
 	HTTP2 bool
+	// ProxyProtocol tells that it wants a PROXY header.
+	ProxyProtocol bool
 }
 
 // Connections are counters of the proxy since the start of the process.

@@ -78,8 +78,11 @@ func describeListeners(list []Listener) []any {
 		if l.HTTP2 {
 			address += " http2"
 		}
+		if l.ProxyProtocol {
+			address += " proxy_protocol"
+		}
 		out = append(out, map[string]any{
-			"ip": l.IP, "port": l.Port, "ssl": l.TLS, "http2": l.HTTP2, "proxy_protocol": false,
+			"ip": l.IP, "port": l.Port, "ssl": l.TLS, "http2": l.HTTP2, "proxy_protocol": l.ProxyProtocol,
 			"deferred": false, "bind": false, "reuseport": false, "backlog=%d+": false, "listener": address,
 		})
 	}

@@ -23,7 +23,7 @@ type finder interface {
 
 // parentID is the id of the parent that the path names.
 func (n nested) parentID(in finder, c *call) (string, error) {
-	parent, exists := in.Find(n.parent.Name, c.args[0])
+	parent, exists := findEntity(in, n.parent, c.args[0])
 	if !exists {
 		return "", notFound()
 	}

@@ -46,6 +46,9 @@ func (a *API) kindEndpoints(k *entity.Kind) []*endpoint {
 	flat := "/" + k.Collection
 	key := "/{" + k.Name + "}"
 	m := collection{api: a, kind: k}
+	if k.Name == entity.Certificates {
+		return a.certificateEndpoints(m)
+	}
 	list := []*endpoint{
 		newEndpoint(flat, methods{"GET": m.list, "POST": m.create}),
 		newEndpoint(flat+key, methods{"GET": m.get, "PUT": m.put, "PATCH": m.patch, "DELETE": m.delete}),
@@ -61,8 +64,11 @@ func (a *API) kindEndpoints(k *entity.Kind) []*endpoint {
 		list = append(list,
 			newEndpoint(below, methods{"GET": n.list, "POST": n.create}),
 			newEndpoint(below+key, methods{"GET": n.get, "PUT": n.put, "PATCH": n.patch, "DELETE": n.delete}),
-			newEndpoint(flat+key+"/"+f.Field, methods{"GET": o.get, "PUT": o.put, "PATCH": o.patch, "DELETE": o.delete}),
 		)
+		if f.Kind == entity.Certificates {
+			continue // Kong has no such path for snis; that of services would need the virtual snis
+		}
+		list = append(list, newEndpoint(flat+key+"/"+f.Field, methods{"GET": o.get, "PUT": o.put, "PATCH": o.patch, "DELETE": o.delete}))
 	}
 	return list
 }
@@ -71,7 +77,7 @@ func (a *API) kindEndpoints(k *entity.Kind) []*endpoint {
 // makes decK stop) and whose entities do not exist here. All other
 // collections of Kong that are missing answer 404, which clients take for
 // empty.
-func absentCollections() []string { return []string{"certificates", "snis", "upstreams"} }
+func absentCollections() []string { return []string{"upstreams"} }
 
 // absentEndpoints answer for the absent collections: they are empty, and a
 // write is refused with a text that names what is missing.

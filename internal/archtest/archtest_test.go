@@ -25,9 +25,13 @@ var arrows = map[string][]string{
 	"internal/echo":      {},
 	"internal/archtest":  {},
 
+	"internal/acme":                 {},
+	"internal/certificate":          {},
+	"internal/certificate/certtest": {},
+
 	"internal/flow":     {"internal/secret"},
 	"internal/schema":   {"internal/secret"},
-	"internal/entity":   {"internal/schema", "internal/secret"},
+	"internal/entity":   {"internal/schema", "internal/secret", "internal/certificate"},
 	"internal/store":    {"internal/entity", "internal/schema"},
 	"internal/router":   {"internal/entity", "internal/message"},
 	"internal/upstream": {"internal/entity", "internal/httperror", "internal/message"},
@@ -49,7 +53,7 @@ var arrows = map[string][]string{
 
 	"internal/gateway": {
 		"internal/router", "internal/upstream", "internal/plugin", "internal/entity", "internal/schema",
-		"internal/httperror", "internal/message",
+		"internal/httperror", "internal/message", "internal/certificate", "internal/secret",
 	},
 	"internal/admin":  {"internal/store", "internal/entity", "internal/schema", "internal/plugin", "internal/httperror"},
 	"internal/server": {"internal/httperror", "internal/plugin", "internal/message"},
@@ -64,7 +68,7 @@ const everything = "*"
 // testArrows are what every test may import: the practice IdP and the echo
 // upstream stand in for the outside world, contract suites are made for tests.
 // Besides, a test may name what its package reaches through others.
-var testArrows = []string{"internal/practiceidp", "internal/practiceidp/idptest", "internal/echo", "internal/session/storetest"}
+var testArrows = []string{"internal/practiceidp", "internal/practiceidp/idptest", "internal/echo", "internal/session/storetest", "internal/certificate/certtest"}
 
 // assembled are packages whose tests put the whole data plane together.
 var assembled = []string{"internal/plugins/openidconnect"}
@@ -78,6 +82,7 @@ var foreign = map[string][]string{
 	"internal/echo":        {},
 	"internal/flow":        {},
 	"internal/entity":      {},
+	"internal/certificate": {},
 	"internal/router":      {},
 	"internal/plugin":      {},
 	"internal/practiceidp": {"github.com/go-jose/go-jose/v4"},

@@ -1,6 +1,10 @@
 package entity
 
-import "time"
+import (
+	"time"
+
+	"sallyport/internal/secret"
+)
 
 // DecodeService reads a normalised object.
 func DecodeService(v map[string]any) *Service {
@@ -11,7 +15,9 @@ func DecodeService(v map[string]any) *Service {
 		ReadTimeout:    milliseconds(v, "read_timeout"),
 		WriteTimeout:   milliseconds(v, "write_timeout"),
 		Enabled:        flag(v, "enabled"), TLSVerify: optionalFlag(v, "tls_verify"),
-		Tags: texts(v, "tags"), CreatedAt: int64(number(v, "created_at", 0)),
+		TLSVerifyDepth: optionalNumber(v, "tls_verify_depth"), CertificateID: ForeignID(v, "client_certificate"),
+		CAIDs: texts(v, "ca_certificates"),
+		Tags:  texts(v, "tags"), CreatedAt: int64(number(v, "created_at", 0)),
 	}
 }
 
@@ -55,6 +61,31 @@ func DecodeConsumer(v map[string]any) *Consumer {
 	}
 }
 
+// DecodeCertificate reads a normalised object.
+func DecodeCertificate(v map[string]any) *Certificate {
+	return &Certificate{
+		ID: text(v, "id"), Cert: text(v, "cert"), Key: secret.New(text(v, "key")),
+		CertAlt: text(v, "cert_alt"), KeyAlt: secret.New(text(v, "key_alt")),
+		Tags: texts(v, "tags"), CreatedAt: int64(number(v, "created_at", 0)),
+	}
+}
+
+// DecodeSNI reads a normalised object.
+func DecodeSNI(v map[string]any) *SNI {
+	return &SNI{
+		ID: text(v, "id"), Name: text(v, "name"), CertificateID: ForeignID(v, "certificate"),
+		Tags: texts(v, "tags"), CreatedAt: int64(number(v, "created_at", 0)),
+	}
+}
+
+// DecodeCACertificate reads a normalised object.
+func DecodeCACertificate(v map[string]any) *CACertificate {
+	return &CACertificate{
+		ID: text(v, "id"), Cert: text(v, "cert"), Digest: text(v, "cert_digest"),
+		Tags: texts(v, "tags"), CreatedAt: int64(number(v, "created_at", 0)),
+	}
+}
+
 // Add decodes a normalised object of that kind into the set. It reports false
 // for a kind that it does not know.
 func (s *Set) Add(kind string, v map[string]any) bool {
@@ -67,6 +98,12 @@ func (s *Set) Add(kind string, v map[string]any) bool {
 		s.Plugins = append(s.Plugins, DecodePlugin(v))
 	case Consumers:
 		s.Consumers = append(s.Consumers, DecodeConsumer(v))
+	case Certificates:
+		s.Certificates = append(s.Certificates, DecodeCertificate(v))
+	case SNIs:
+		s.SNIs = append(s.SNIs, DecodeSNI(v))
+	case CACertificates:
+		s.CACertificates = append(s.CACertificates, DecodeCACertificate(v))
 	default:
 		return false
 	}
@@ -106,6 +143,14 @@ func flag(v map[string]any, name string) bool {
 func optionalFlag(v map[string]any, name string) *bool {
 	if b, ok := v[name].(bool); ok {
 		return &b
+	}
+	return nil
+}
+
+func optionalNumber(v map[string]any, name string) *int {
+	if n, ok := v[name].(int64); ok {
+		i := int(n)
+		return &i
 	}
 	return nil
 }

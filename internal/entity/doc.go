@@ -1,5 +1,5 @@
 // Package entity knows what a gateway is configured with: services, routes,
-// plugins and consumers, each with its fields, defaults, constraints and
+// plugins, consumers and certificates, each with its fields, defaults, constraints and
 // entity checks as Kong has them, the foreign keys between them, and typed
 // forms for whoever compiles a configuration.
 //
@@ -8,6 +8,6 @@
 //
 // An entity takes this way: a raw object (decoded JSON, form or YAML) →
 // Kind.Normalize, which gives the full object with every field present, or
-// Kong's errors → kept as a map → decoded into Service, Route, Plugin or
-// Consumer when a configuration is compiled.
+// Kong's errors → kept as a map → decoded into Service, Route and the
+// like when a configuration is compiled.
 package entity

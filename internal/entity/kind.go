@@ -2,16 +2,20 @@ package entity
 
 import (
 	"maps"
+	"time"
 
 	"sallyport/internal/schema"
 )
 
 // Names of the kinds.
 const (
-	Services  = "services"
-	Routes    = "routes"
-	Plugins   = "plugins"
-	Consumers = "consumers"
+	Services       = "services"
+	Routes         = "routes"
+	Plugins        = "plugins"
+	Consumers      = "consumers"
+	Certificates   = "certificates"
+	CACertificates = "ca_certificates"
+	SNIs           = "snis"
 )
 
 // OnDelete says what the deletion of a referenced entity does.
@@ -41,13 +45,16 @@ type Kind struct {
 	// Collection is the URL segment of the Admin API.
 	Collection string
 	// Lookup is the unique field by which an entity may be named instead of by
-	// its id.
+	// its id; empty for a kind that has none.
 	Lookup string
 	// Record describes the fields. For kinds whose fields depend on a value of
 	// the entity it is the common part: see RecordFor.
 	Record *schema.Record
 	// Foreign are the references to other entities.
 	Foreign []Foreign
+	// Lists are fields that hold ids of entities of another kind, which must not be
+	// deleted while they are there.
+	Lists []Foreign
 	// Unique are the sets of fields whose values together occur once. A set of
 	// one field does not hold for null, one of several does.
 	Unique [][]string
@@ -56,14 +63,18 @@ type Kind struct {
 	variant func(in map[string]any) *schema.Record
 	// prepare generates values that in leaves out; nil means none.
 	prepare func(in, normalized map[string]any)
+	// derive computes fields of a normalized entity from its others; nil means
+	// none.
+	derive  func(normalized map[string]any)
 	plugins *pluginRecords
 }
 
-// Kinds returns services, routes, consumers and plugins, parents before their
-// children. plugins tells what is known of a plugin, and false for a name that
+// Kinds returns certificates, ca_certificates, snis, services, routes, consumers
+// and plugins, parents before their children. plugins tells what is known of a plugin, and false for a name that
 // it does not know; its answers must not change.
 func Kinds(plugins func(name string) (PluginType, bool)) []*Kind {
-	return []*Kind{serviceKind(), routeKind(), consumerKind(), pluginKind(plugins)}
+	clock := time.Now
+	return append(certificateKinds(clock), serviceKind(), routeKind(), consumerKind(), pluginKind(plugins))
 }
 
 // RecordFor returns the description of the entity that in is or will be: for a
@@ -88,6 +99,9 @@ func (k *Kind) Normalize(in map[string]any) (map[string]any, schema.Errors) {
 	}
 	if errs != nil {
 		return nil, errs
+	}
+	if k.derive != nil {
+		k.derive(v)
 	}
 	return v, nil
 }

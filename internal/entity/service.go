@@ -12,8 +12,9 @@ func serviceKind() *Kind {
 		Name: Services, Singular: "service", Collection: Services, Lookup: "name",
 		Record: serviceRecord(),
 		Foreign: []Foreign{
-			{Field: "client_certificate", Kind: "certificates", OnDelete: Restrict},
+			{Field: "client_certificate", Kind: Certificates, OnDelete: Restrict},
 		},
+		Lists:  []Foreign{{Field: "ca_certificates", Kind: CACertificates, OnDelete: Restrict}},
 		Unique: [][]string{{"name"}},
 	}
 }
@@ -37,16 +38,14 @@ func serviceRecord() *schema.Record {
 			millis("write_timeout", "How long sending may stand still, in milliseconds."),
 			millis("read_timeout", "How long receiving may stand still, in milliseconds."),
 			tagsField(),
-			schema.Foreign("client_certificate", "certificates").
+			schema.Foreign("client_certificate", Certificates).
 				Doc("The certificate shown to the upstream."),
 			schema.OptBool("tls_verify", nil).
 				Doc("Whether the upstream's certificate is verified; null leaves it to the node."),
 			schema.OptInt("tls_verify_depth", nil).Between(0, 64).
-				Unsupported("chains of any length are verified").
-				Doc("How many intermediate certificates are allowed."),
+				Doc("How many intermediate certificates are allowed between the upstream's and its authority's; null allows any number."),
 			schema.Array("ca_certificates", (&schema.Field{Type: schema.TypeString}).UUID()).
-				Unsupported("there are no ca_certificates entities yet").
-				Doc("The authorities trusted for this upstream."),
+				Doc("The ids of the ca_certificates that alone may vouch for this upstream. They turn verification on, unless tls_verify is false."),
 			schema.Bool("enabled", nil, true).Required().
 				Doc("Whether the service's routes take part in routing."),
 		},

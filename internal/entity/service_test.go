@@ -88,12 +88,17 @@ func TestServiceRules(t *testing.T) {
 		{"http has no tls_verify", with("tls_verify", true), conditional + "tls_verify: value must be null)"},
 		{"https may have tls_verify", with("protocol", "https", "tls_verify", true), ""},
 		{
-			"what would go unverified is refused", with("protocol", "https", "tls_verify_depth", 1),
-			"schema violation (tls_verify_depth: not supported: chains of any length are verified)",
+			"tls_verify_depth is at most 64", with("protocol", "https", "tls_verify_depth", 65),
+			"schema violation (tls_verify_depth: value should be between 0 and 64)",
 		},
 		{
-			"authorities that would be ignored are refused", with("protocol", "https", "ca_certificates", texter(uuid1)),
-			"schema violation (ca_certificates: not supported: there are no ca_certificates entities yet)",
+			"authorities are ids", with("protocol", "https", "ca_certificates", texter("x")),
+			"schema violation (ca_certificates.1: expected a valid UUID)",
+		},
+		{"https may name authorities", with("protocol", "https", "ca_certificates", texter(uuid1)), ""},
+		{
+			"http has no authorities", with("ca_certificates", texter(uuid1)),
+			conditional + "ca_certificates: value must be null)",
 		},
 		{"enabled cannot be cleared", with("enabled", nil), "schema violation (enabled: required field missing)"},
 		{"id is a UUID", with("id", "x"), "schema violation (id: expected a valid UUID)"},

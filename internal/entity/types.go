@@ -1,6 +1,10 @@
 package entity
 
-import "time"
+import (
+	"time"
+
+	"sallyport/internal/secret"
+)
 
 // Service is where requests are sent to.
 type Service struct {
@@ -21,7 +25,14 @@ type Service struct {
 	Enabled bool
 	// TLSVerify is nil when unset.
 	TLSVerify *bool
-	Tags      []string
+	// TLSVerifyDepth is how many intermediate certificates are allowed, nil for
+	// any number.
+	TLSVerifyDepth *int
+	// CertificateID is the certificate that is shown to the upstream, CAIDs are
+	// the authorities that it is verified by; empty for none and the system's.
+	CertificateID string
+	CAIDs         []string
+	Tags          []string
 	// CreatedAt is in seconds since 1970.
 	CreatedAt int64
 }
@@ -70,6 +81,37 @@ type Consumer struct {
 	CreatedAt int64
 }
 
+// Certificate is shown to TLS clients. Its texts are PEM, or references.
+type Certificate struct {
+	ID   string
+	Cert string
+	Key  secret.String
+	// CertAlt and KeyAlt are empty, or a pair with another type of key.
+	CertAlt string
+	KeyAlt  secret.String
+	Tags    []string
+	// CreatedAt is in seconds since 1970.
+	CreatedAt int64
+}
+
+// SNI is a server name for which a certificate is shown.
+type SNI struct {
+	ID, Name, CertificateID string
+	Tags                    []string
+	// CreatedAt is in seconds since 1970.
+	CreatedAt int64
+}
+
+// CACertificate is an authority.
+type CACertificate struct {
+	ID string
+	// Cert is PEM, Digest its SHA-256 in hexadecimal digits.
+	Cert, Digest string
+	Tags         []string
+	// CreatedAt is in seconds since 1970.
+	CreatedAt int64
+}
+
 // Set is a whole configuration, ascending by id within each list. It is
 // immutable once built.
 type Set struct {
@@ -77,4 +119,8 @@ type Set struct {
 	Routes    []*Route
 	Plugins   []*Plugin
 	Consumers []*Consumer
+
+	Certificates   []*Certificate
+	SNIs           []*SNI
+	CACertificates []*CACertificate
 }

@@ -50,8 +50,9 @@ type compiler struct {
 	set  *entity.Set
 	made *snapshot
 
-	services map[string]*entity.Service
-	routes   map[string]*entity.Route
+	services   map[string]*entity.Service
+	routes     map[string]*entity.Route
+	identities map[string]upstream.Identity // by service
 }
 
 func (c *compiler) run() (err error) {
@@ -62,6 +63,9 @@ func (c *compiler) run() (err error) {
 	c.routes = make(map[string]*entity.Route, len(c.set.Routes))
 	for _, r := range c.set.Routes {
 		c.routes[r.ID] = r
+	}
+	if err := c.certificates(); err != nil {
+		return err
 	}
 	if c.made.router, err = router.New(c.set.Routes, c.services); err != nil {
 		return err
@@ -129,9 +133,7 @@ func refusal(p *entity.Plugin, err error) error {
 }
 
 func refused(p *entity.Plugin, field, reason string) error {
-	e := &entity.Invalid{Kind: entity.Plugins, ID: p.ID, Errors: schema.Errors{}}
-	e.Errors.Add(schema.Violation{Field: field, Message: reason})
-	return e
+	return invalid(entity.Plugins, p.ID, field, reason)
 }
 
 // chain composes what a route runs.
@@ -162,7 +164,7 @@ func (c *compiler) last(r *entity.Route) (plugin.Next, error) {
 	}
 	t := c.made.targets[s.ID]
 	if t == nil {
-		t = c.g.proxy.Target(s)
+		t = c.g.proxy.TargetAs(s, c.identities[s.ID])
 		c.made.targets[s.ID] = t
 	}
 	return forward(t, r), nil

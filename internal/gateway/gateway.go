@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sallyport/internal/plugin"
+	"sallyport/internal/secret"
 	"sallyport/internal/upstream"
 )
 
@@ -20,6 +21,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// References resolves what certificates refer to. The zero value reads the
+	// environment of the process.
+	References secret.Resolver
 	// Poison makes plugins that break the lifetime rules fail (plugin.Poison).
 	// For tests.
 	Poison bool
@@ -33,6 +37,7 @@ type Gateway struct {
 	logger      *slog.Logger
 	now         func() time.Time
 	poison      bool
+	references  secret.Resolver
 
 	current atomic.Pointer[snapshot]
 
@@ -45,7 +50,7 @@ type Gateway struct {
 func New(o Options) *Gateway {
 	g := &Gateway{
 		definitions: make(map[string]plugin.Definition, len(o.Definitions)),
-		proxy:       o.Proxy, logger: o.Logger, now: o.Now, poison: o.Poison,
+		proxy:       o.Proxy, logger: o.Logger, now: o.Now, poison: o.Poison, references: o.References,
 	}
 	for _, d := range o.Definitions {
 		g.definitions[d.Name] = d

@@ -3,6 +3,7 @@ package gateway
 import (
 	"sync/atomic"
 
+	"sallyport/internal/certificate"
 	"sallyport/internal/entity"
 	"sallyport/internal/plugin"
 	"sallyport/internal/router"
@@ -17,6 +18,9 @@ type snapshot struct {
 	chains    map[*entity.Route]plugin.Next
 	instances map[string]*instance
 	targets   map[string]*upstream.Target
+	// pairs are the certificates by id, names finds them by server name.
+	pairs map[string]*pairs
+	names certificate.Index
 
 	// users counts the requests under way, and one more while the snapshot is
 	// the current or the pending one. At zero its parts are given back.

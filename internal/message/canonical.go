@@ -13,7 +13,7 @@ type Options struct {
 	// nobody.
 	Trusted []netip.Prefix
 	// RealIPHeader is the header of a trusted peer that carries the client's
-	// address; empty means X-Real-IP.
+	// address; empty means X-Real-IP. RealIPFromProxy reads none.
 	RealIPHeader string
 	// RealIPRecursive walks the addresses of that header from the right over
 	// trusted ones to the last that is not; otherwise the rightmost counts.
@@ -21,6 +21,10 @@ type Options struct {
 	// ListenPort is the port of the listener, 1 to 65535.
 	ListenPort int
 }
+
+// RealIPFromProxy as RealIPHeader says that the peer is the client: the PROXY
+// header of its connection has named it.
+const RealIPFromProxy = "proxy_protocol"
 
 // Error tells why a request has no canonical form. It is answered with Status
 // and the connection is closed.

@@ -92,6 +92,9 @@ func clientAddr(peer netip.Addr, h http.Header, o Options) netip.Addr {
 		name = "X-Real-Ip"
 	}
 	client := peer
+	if name == RealIPFromProxy {
+		return client
+	}
 	for _, rest := range slices.Backward(h.Values(name)) {
 		for more := true; more; {
 			var last string

@@ -132,6 +132,12 @@ func TestClientAddress(t *testing.T) {
 		{"IPv6 in brackets", xff, []string{"X-Forwarded-For", "[2001:db8::1]"}, "2001:db8::1"},
 		{"IPv6 with port", xff, []string{"X-Forwarded-For", "[2001:db8::1]:99"}, "2001:db8::1"},
 		{"IPv6 with a zone is garbage", xff, []string{"X-Forwarded-For", "fe80::1%eth0"}, peer},
+		{
+			"nobody is asked behind the PROXY protocol",
+			Options{RealIPHeader: RealIPFromProxy, RealIPRecursive: true},
+			[]string{"Proxy_protocol", "198.51.100.7", "X-Real-Ip", "198.51.100.7", "X-Forwarded-For", "198.51.100.7"},
+			peer,
+		},
 		{"mapped IPv4 is IPv4", xff, []string{"X-Forwarded-For", "::ffff:198.51.100.7"}, "198.51.100.7"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -15,6 +15,9 @@ type Listen struct {
 	Addr string
 	// TLS serves https, HTTP2 offers h2 on it.
 	TLS, HTTP2 bool
+	// ProxyProtocol demands a PROXY header, version 1 or 2, at the beginning of
+	// every connection, from a trusted peer.
+	ProxyProtocol bool
 }
 
 // ParseListen reads an address followed by flags, as in "0.0.0.0:8443 ssl
@@ -42,6 +45,8 @@ func ParseListen(s string) (Listen, error) {
 			l.TLS = true
 		case flag == "http2":
 			l.HTTP2 = true
+		case flag == "proxy_protocol":
+			l.ProxyProtocol = true
 		case flag == "reuseport", flag == "deferred", flag == "bind", strings.HasPrefix(flag, "backlog="):
 		default:
 			return Listen{}, fmt.Errorf("listen address %q: unknown flag %q", s, flag)
@@ -61,6 +66,9 @@ func (l Listen) String() string {
 	}
 	if l.HTTP2 {
 		s += " http2"
+	}
+	if l.ProxyProtocol {
+		s += " proxy_protocol"
 	}
 	return s
 }

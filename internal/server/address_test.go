@@ -12,6 +12,7 @@ func TestParseListen(t *testing.T) {
 		" [::]:8443  http2 ssl ":               {Addr: "[::]:8443", TLS: true, HTTP2: true},
 		"localhost:0 reuseport backlog=1 bind": {Addr: "localhost:0"},
 		":8000":                                {Addr: ":8000"},
+		"0.0.0.0:8443 ssl proxy_protocol":      {Addr: "0.0.0.0:8443", TLS: true, ProxyProtocol: true},
 	} {
 		got, err := ParseListen(in)
 		if err != nil || got != want {
@@ -20,7 +21,7 @@ func TestParseListen(t *testing.T) {
 	}
 	for _, in := range []string{
 		"", "8000", "0.0.0.0", "0.0.0.0:http", "0.0.0.0:65536", "0.0.0.0:-1", "::1:8000x", "0.0.0.0:8000 http2",
-		"0.0.0.0:8000 tls", "0.0.0.0:8000 proxy_protocol", "http://0.0.0.0:8000", "*:8000",
+		"0.0.0.0:8000 tls", "http://0.0.0.0:8000", "*:8000",
 	} {
 		if got, err := ParseListen(in); err == nil {
 			t.Errorf("ParseListen(%q) = %+v, want an error", in, got)

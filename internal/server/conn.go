@@ -66,6 +66,9 @@ func (c *conn) serve() {
 			c.finish()
 		}
 	}()
+	if c.front.proxies != nil && !c.front.proxies.admit(c) {
+		return
+	}
 	if c.front.tls != nil {
 		proceed := false
 		if proceed, handedOver = c.handshake(); !proceed {
@@ -382,7 +385,7 @@ func (c *conn) handshake() (proceed, handedOver bool) {
 		return false, c.front.h2.pass(t)
 	}
 	c.tls = &state
-	return true, false
+	return state.NegotiatedProtocol != acmeProtocol, false
 }
 
 const plainOnTLSBody = "{\n  \"message\":\"The plain HTTP request was sent to HTTPS port\"\n}"

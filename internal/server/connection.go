@@ -37,6 +37,9 @@ type connections struct {
 type connection struct {
 	*net.TCPConn
 	owner *connections
+	// source is the client's address as a PROXY header tells it, nil without one.
+	// It is set before anybody asks for it.
+	source net.Addr
 	// heard tells that the peer has sent something to net/http.
 	heard atomic.Bool
 
@@ -207,6 +210,14 @@ func (c *connection) cut() {
 	if ctx != nil {
 		ctx.cancel()
 	}
+}
+
+// RemoteAddr implements net.Conn.
+func (c *connection) RemoteAddr() net.Addr {
+	if c.source != nil {
+		return c.source
+	}
+	return c.TCPConn.RemoteAddr()
 }
 
 // Read implements net.Conn.

@@ -26,6 +26,8 @@ type front struct {
 	// tls is nil for plain connections; h2 gets those that chose HTTP/2.
 	tls *tls.Config
 	h2  *handedConns
+	// proxies is nil where the PROXY protocol is not spoken.
+	proxies *proxyPeers
 
 	listener *net.TCPListener
 	conns    *connections

@@ -65,7 +65,7 @@ func TestChunksThatCarryNextToNothingAreRefused(t *testing.T) {
 func TestABodyThatEndsWithTheTLSConnectionIsWhole(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, pool := certificate(t, "a.test")
-	cert, err := LoadCertificate(certFile, keyFile)
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func TestSlowHandlersAreNotCut(t *testing.T) {
 func TestClientGoneEndsTheContext(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, _ := certificate(t, "a.test")
-	cert, err := LoadCertificate(certFile, keyFile)
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestDeadlinesEndWithTheirRequest(t *testing.T) {
 func TestPlainHTTPOnATLSPort(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, _ := certificate(t, "a.test")
-	cert, err := LoadCertificate(certFile, keyFile)
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestPlainHTTPOnATLSPort(t *testing.T) {
 func TestStreamsGoBothWays(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, pool := certificate(t, "a.test")
-	cert, err := LoadCertificate(certFile, keyFile)
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 func overHTTP2(t *testing.T, handler func(w http.ResponseWriter, q *plugin.Request)) (post func(body io.Reader) reply) {
 	t.Helper()
 	certFile, keyFile, pool := certificate(t, "127.0.0.1")
-	cert, err := LoadCertificate(certFile, keyFile)
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}

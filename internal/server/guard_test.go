@@ -122,7 +122,7 @@ func TestAnAnswerThatNobodyTakesIsGivenUp(t *testing.T) {
 func TestWhoStallsOverTLSIsGivenUp(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, pool := certificate(t, "a.test")
-	cert, err := LoadCertificate(certFile, keyFile)
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +281,7 @@ func TestACutAnswerDoesNotLookCompleteToHTTP10(t *testing.T) {
 		t.Run(front, func(t *testing.T) {
 			t.Parallel()
 			certFile, keyFile, pool := certificate(t, "a.test")
-			cert, err := LoadCertificate(certFile, keyFile)
+			cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 			if err != nil {
 				t.Fatal(err)
 			}

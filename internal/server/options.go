@@ -19,8 +19,15 @@ type Common struct {
 	Name string
 	// Listen are the addresses; there must be one.
 	Listen []Listen
-	// Certificates are for the TLS listeners.
+	// Certificate chooses the certificate of a TLS handshake, nil or an error
+	// refuses it. Without it Certificates are for all.
+	Certificate  func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	Certificates []tls.Certificate
+	// TLSMinVersion is the oldest version that is spoken; 0 means TLS 1.2.
+	TLSMinVersion uint16
+	// ACME lets an authority ask over TLS whether a name is ours, which
+	// Certificate answers. Such connections end with their handshake.
+	ACME bool
 	// Grace is how long requests in flight and tunnels may go on once Run was
 	// told to stop; 0 means 10 s.
 	Grace time.Duration
@@ -41,9 +48,12 @@ func (c *Common) defaults() error {
 		return fmt.Errorf("%s: no address to listen on", c.Name)
 	}
 	for _, l := range c.Listen {
-		if l.TLS && len(c.Certificates) == 0 {
+		if l.TLS && len(c.Certificates) == 0 && c.Certificate == nil {
 			return fmt.Errorf("%s listener %s: no certificate", c.Name, l)
 		}
+	}
+	if c.TLSMinVersion == 0 {
+		c.TLSMinVersion = tls.VersionTLS12
 	}
 	if c.Grace == 0 {
 		c.Grace = 10 * time.Second
@@ -93,14 +103,4 @@ type ProxyOptions struct {
 type HTTPOptions struct {
 	Common
 	Handler http.Handler
-}
-
-// LoadCertificate reads a PEM certificate chain and its key. An error names the
-// files.
-func LoadCertificate(certFile, keyFile string) (tls.Certificate, error) {
-	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("certificate %s with key %s: %w", certFile, keyFile, err)
-	}
-	return cert, nil
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -23,6 +24,11 @@ func New(o ProxyOptions) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	for _, l := range o.Listen {
+		if l.ProxyProtocol && len(o.Message.Trusted) == 0 {
+			return nil, fmt.Errorf("%s listener %s: proxy_protocol needs trusted_ips, the load balancers that may say where connections come from", o.Name, l)
+		}
+	}
 	s := &Server{opts: o.Common}
 	ids := newRequestIDs(o.Rand)
 	handler := func(port int) *proxy {
@@ -36,7 +42,7 @@ func New(o ProxyOptions) (*Server, error) {
 		p := handler(port)
 		return &front{
 			opts: &s.opts, handler: p, refuse: p.refuseHead, clock: s.clock, conns: &s.conns,
-			now: time.Now,
+			proxies: &proxyPeers{trusted: o.Message.Trusted}, now: time.Now,
 		}
 	}
 	return s, nil

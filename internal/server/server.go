@@ -71,6 +71,11 @@ func NewHTTP(o HTTPOptions) (*Server, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
 	}
+	for _, l := range o.Listen {
+		if l.ProxyProtocol {
+			return nil, fmt.Errorf("%s listener %s: only the proxy's listeners speak the PROXY protocol", o.Name, l)
+		}
+	}
 	s := &Server{opts: o.Common}
 	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.work.begin()
@@ -124,15 +129,15 @@ func (s *Server) bind(ctx context.Context, l Listen) (bound, error) {
 	tcp := ln.(*net.TCPListener) // the networks are all TCP
 	var config *tls.Config
 	if l.TLS {
-		config = &tls.Config{Certificates: s.opts.Certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
-		if l.HTTP2 {
-			config.NextProtos = []string{"h2", "http/1.1"}
-		}
+		config = s.opts.tlsConfig(l)
 	}
 	port := tcp.Addr().(*net.TCPAddr).Port
 	if s.front != nil {
 		f := s.front(port)
 		f.listener, f.tls = tcp, config
+		if !l.ProxyProtocol {
+			f.proxies = nil
+		}
 		b := bound{listener: tcp, front: f}
 		if l.HTTP2 {
 			f.h2 = newHandedConns(tcp.Addr())

@@ -236,7 +236,7 @@ func TestGenericServerStopsTheSameWay(t *testing.T) {
 func TestTLSListener(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, pool := certificate(t, "a.test")
-	cert, err := LoadCertificate(certFile, keyFile)
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,12 +284,12 @@ func TestConfigurationIsRefused(t *testing.T) {
 	if _, err := New(ProxyOptions{Common: Common{Name: "proxy", Listen: []Listen{{Addr: "127.0.0.1:0", TLS: true}}}}); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("TLS without a certificate: %v", err)
 	}
-	certFile, _, _ := certificate(t, "a.test")
-	if _, err := LoadCertificate(certFile, "absent.pem"); err == nil || !strings.Contains(err.Error(), "absent.pem") {
-		t.Errorf("missing key: %v", err)
+	balanced := []Listen{{Addr: "127.0.0.1:0", ProxyProtocol: true}}
+	if _, err := New(ProxyOptions{Common: Common{Name: "proxy", Listen: balanced}}); err == nil || !strings.Contains(err.Error(), "trusted_ips") {
+		t.Errorf("PROXY protocol from nobody: %v", err)
 	}
-	if _, err := LoadCertificate(certFile, certFile); err == nil || !strings.Contains(err.Error(), certFile) {
-		t.Errorf("a certificate as key: %v", err)
+	if _, err := NewHTTP(HTTPOptions{Common: Common{Name: "admin", Listen: balanced}}); err == nil || !strings.Contains(err.Error(), "PROXY") {
+		t.Errorf("PROXY protocol for an ordinary handler: %v", err)
 	}
 }
 
@@ -298,7 +298,7 @@ func TestConfigurationIsRefused(t *testing.T) {
 func TestStopFinishesWhatHasBegun(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, pool := certificate(t, "a.test")
-	cert, err := LoadCertificate(certFile, keyFile)
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 
@@ -204,7 +205,7 @@ func TestNewRefusesKindsOutOfOrder(t *testing.T) {
 	if _, err := New(Options{Kinds: kinds}); err != nil {
 		t.Fatal(err)
 	}
-	kinds[0], kinds[1] = kinds[1], kinds[0]
+	slices.Reverse(kinds)
 	if _, err := New(Options{Kinds: kinds}); err == nil {
 		t.Error("routes before services were accepted")
 	}

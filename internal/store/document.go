@@ -39,7 +39,7 @@ func keyElsewhere(m member) (reason string, known bool) {
 	switch m.name {
 	case "_info", "_workspace", "_konnect", "_plugin_configs":
 		return "unknown field (decK reads it and takes it out before it uploads)", true
-	case "upstreams", "targets", "certificates", "snis", "ca_certificates", "vaults", "keys", "key_sets",
+	case "upstreams", "targets", "vaults", "keys", "key_sets",
 		"acls", "basicauth_credentials", "keyauth_credentials", "jwt_secrets", "hmacauth_credentials",
 		"oauth2_credentials", "mtls_auth_credentials", "consumer_groups", "filter_chains", "workspaces", "partials",
 		"licenses", "parameters":

@@ -13,6 +13,7 @@ import (
 
 // Codes of Error, as the Admin API numbers them.
 const (
+	CodeInvalidPrimaryKey   = 1
 	CodeSchemaViolation     = 2
 	CodePrimaryKeyViolation = 3
 	CodeForeignKeyViolation = 4
@@ -24,6 +25,7 @@ const (
 	CodeUnsupported         = 12
 	CodeForeignUnresolved   = 13
 	CodeDeclarative         = 14
+	CodeReferencedByOthers  = 19
 )
 
 // Error is a refusal with Kong's code, name and message.
@@ -85,6 +87,23 @@ func uniqueViolation(key Object) *Error {
 		Code: CodeUniqueViolation, Name: "unique constraint violation", Status: http.StatusConflict,
 		Message: fmt.Sprintf("UNIQUE violation detected on '%s'", pretty(key)),
 		Fields:  schema.Errors(key),
+	}
+}
+
+func invalidPrimaryKey(id string) *Error {
+	return &Error{
+		Code: CodeInvalidPrimaryKey, Name: "invalid primary key", Status: http.StatusBadRequest,
+		Message: fmt.Sprintf("invalid primary key: '%s'", pretty(Object{"id": id})),
+		Fields:  schema.Errors{"id": "expected a valid UUID"},
+	}
+}
+
+// stillReferenced is about an id that another entity holds in a list.
+func stillReferenced(k *entity.Kind, id, by, byID string) *Error {
+	return &Error{
+		Code: CodeReferencedByOthers, Name: "referenced by others", Status: http.StatusBadRequest,
+		Message: fmt.Sprintf("%s %s is still referenced by %s (id = %s)", strings.ReplaceAll(k.Singular, "_", " "), id, by, byID),
+		Fields:  schema.Errors{"@referenced_by": by},
 	}
 }
 

@@ -65,9 +65,12 @@ func (tx *Tx) Upsert(kind, key string, in Object) (Object, error) {
 		return nil, err
 	}
 	in = tx.withTimes(in)
-	if isUUID(key) {
+	switch {
+	case isUUID(key):
 		in["id"] = key
-	} else {
+	case t.kind.Lookup == "":
+		return nil, invalidPrimaryKey(key)
+	default:
 		old, ok := tx.Lookup(kind, key)
 		if !ok {
 			in[t.kind.Lookup] = key
@@ -130,6 +133,11 @@ func (tx *Tx) Delete(kind, key string) error {
 		}
 	}
 	for _, ref := range doomed {
+		if err := tx.listed(ref); err != nil {
+			return err
+		}
+	}
+	for _, ref := range doomed {
 		tx.own(ref.Kind).remove(ref.ID)
 	}
 	return nil
@@ -153,6 +161,24 @@ func (tx *Tx) dependents(ref Ref) ([]Ref, error) {
 		}
 	}
 	return found, nil
+}
+
+// listed refuses the deletion of an entity whose id others hold in a list.
+func (tx *Tx) listed(ref Ref) error {
+	for _, k := range tx.kinds {
+		for _, f := range k.Lists {
+			if f.Kind != ref.Kind {
+				continue
+			}
+			t := tx.tables[k.Name]
+			for _, id := range t.sortedIDs() {
+				if ids, _ := t.byID[id][f.Field].([]any); slices.Contains(ids, any(ref.ID)) {
+					return stillReferenced(tx.tables[ref.Kind].kind, ref.ID, k.Name, id)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // withTimes returns a copy of in with created_at filled and updated_at set.

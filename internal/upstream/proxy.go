@@ -100,16 +100,20 @@ type Target struct {
 // Target prepares a service. The connections are shared with every Target whose
 // service has the same settings, also one of an earlier configuration. Close
 // gives the share back.
-func (p *Proxy) Target(s *entity.Service) *Target {
+func (p *Proxy) Target(s *entity.Service) *Target { return p.TargetAs(s, Identity{}) }
+
+// TargetAs is Target with an identity for TLS.
+func (p *Proxy) TargetAs(s *entity.Service, who Identity) *Target {
 	t := &Target{proxy: p, service: s, tls: secure(s.Protocol), grpc: speaksGRPC(s.Protocol)}
 	t.authority, t.header, t.name = hostForms(s, t.tls)
 	t.plainName = !strings.ContainsFunc(t.name, func(c rune) bool { return c <= ' ' || c >= 0x7f })
-	key := p.key(s)
+	key := p.key(s, who)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	shared := p.transports[key]
 	if shared == nil {
 		d := p.dialer(key)
+		who.apply(d.tls)
 		shared = &sharedTransport{key: key, http: p.transport(d), lean: newPool(d, key, &p.opts)}
 		if key.verify {
 			shared.named = p.transport(d)

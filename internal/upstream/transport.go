@@ -22,6 +22,10 @@ type transportKey struct {
 	verify         bool
 	// http2 tells that HTTP/2 is spoken and nothing else.
 	http2 bool
+	// maxChain bounds a verified chain, both ends included; 0 bounds none.
+	maxChain int
+	// identity is the fingerprint of an Identity.
+	identity string
 }
 
 // maxResponseHead bounds the head of an upstream's answer, in bytes.
@@ -30,14 +34,19 @@ const maxResponseHead = 256 << 10
 // continueTimeout is how long a body waits for an upstream's 100.
 const continueTimeout = time.Second
 
-func (p *Proxy) key(s *entity.Service) transportKey {
+func (p *Proxy) key(s *entity.Service, who Identity) transportKey {
 	key := transportKey{connectTimeout: s.ConnectTimeout, http2: speaksGRPC(s.Protocol)}
 	if key.tls = secure(s.Protocol); !key.tls {
 		return key
 	}
-	key.verify = p.opts.TLSVerify
+	key.identity = who.fingerprint()
+	// Who names authorities or a depth wants them to count.
+	key.verify = p.opts.TLSVerify || len(who.Authorities) > 0 || s.TLSVerifyDepth != nil
 	if s.TLSVerify != nil {
 		key.verify = *s.TLSVerify
+	}
+	if key.verify && s.TLSVerifyDepth != nil {
+		key.maxChain = *s.TLSVerifyDepth + 2
 	}
 	return key
 }
@@ -74,13 +83,17 @@ func (p *Proxy) tlsConfig(key transportKey) *tls.Config {
 	if key.http2 {
 		protocols = []string{alpnHTTP2}
 	}
-	return &tls.Config{
+	config := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		NextProtos:         protocols,
 		RootCAs:            p.opts.RootCAs,
 		InsecureSkipVerify: !key.verify, //nolint:gosec // tls_verify of the service decides, as in Kong
 		ClientSessionCache: tls.NewLRUClientSessionCache(128),
 	}
+	if key.maxChain > 0 {
+		config.VerifyConnection = atMost(key.maxChain)
+	}
+	return config
 }
 
 // dialer makes the connections of one transport. The timeout covers the
