@@ -41,6 +41,7 @@ type Proxy struct {
 	leans   sync.Pool // of *lean
 	// exchanges holds *exchange.
 	exchanges sync.Pool
+	smallWait time.Duration
 
 	mu         sync.Mutex // guards transports and their refs
 	transports map[transportKey]*sharedTransport
@@ -76,7 +77,7 @@ func New(opts Options) *Proxy {
 		opts.Now = time.Now
 	}
 	return &Proxy{
-		opts: opts, transports: map[transportKey]*sharedTransport{},
+		opts: opts, smallWait: smallWait, transports: map[transportKey]*sharedTransport{},
 		exchanges: sync.Pool{New: func() any { return new(exchange) }},
 	}
 }

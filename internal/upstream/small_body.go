@@ -13,8 +13,9 @@ import (
 // head, in bytes.
 const smallBody = 16 << 10
 
-// smallWait is how long a small body may take to come; then it is sent as it
-// comes, so that an upstream may answer before it has it.
+// smallWait is how long a small body may take to come, unless a test says
+// otherwise; then it is sent as it comes, so that an upstream may answer before
+// it has it.
 const smallWait = 100 * time.Millisecond
 
 // bufferBody reads a small body of known length behind the head, so that both
@@ -54,7 +55,7 @@ func (l *lean) collect(length int) (whole bool, err error) {
 	body := source.open()
 	go func() { done <- proxy.collect(body, length, &enough) }()
 	defer enough.Store(true)
-	timer := time.NewTimer(smallWait)
+	timer := time.NewTimer(proxy.smallWait)
 	defer timer.Stop()
 	select {
 	case err = <-done:
