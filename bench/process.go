@@ -77,12 +77,25 @@ func (b *bench) end(p *process) {
 	b.processes = slices.DeleteFunc(b.processes, func(other *process) bool { return other == p })
 }
 
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// taken are the ports that were given. Addresses are chosen by one goroutine.
+var taken = map[int]bool{}
+
+// freeAddress gives a port that nobody has. Those that connections get by
+// themselves are left out: one could be taken before the program that is to
+// listen there has started.
+func freeAddress(ctx context.Context) (address string, err error) {
+	for port := 10_000 + os.Getpid()%15_000; port < 30_000; port++ {
+		address = "127.0.0.1:" + strconv.Itoa(port)
+		if taken[port] {
+			continue
+		}
+		taken[port] = true
+		var l net.Listener
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", address); err == nil {
+			return address, l.Close()
+		}
 	}
-	return l.Addr().String(), l.Close()
+	return "", err
 }
 
 func port(address string) string {

@@ -5,9 +5,11 @@ package dataplane
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -94,13 +96,20 @@ func (p *process) listens(t *testing.T, addr string) {
 	})
 }
 
-// freeAddr is an address of loopback that nobody uses at the moment.
+// freeAddr is an address of loopback that nobody uses at the moment. Ports that
+// connections get by themselves are left out: one could be taken before the
+// program that is to listen there has started.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	for range 100 {
+		address := "127.0.0.1:" + strconv.Itoa(10_000+rand.IntN(20_000))
+		var l net.Listener
+		if l, err = net.Listen("tcp", address); err == nil {
+			_ = l.Close() // nothing was accepted from it
+			return address
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	t.Fatal(err)
+	return ""
 }

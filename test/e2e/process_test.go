@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -90,14 +92,17 @@ func (p *process) waitFor(timeout time.Duration, ready func() bool) error {
 }
 
 // freePort is a TCP port of loopback that nobody uses at the moment.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// Ports that connections get by themselves are left out: one could be taken
+// before the program that is to listen there has started.
+func freePort() (port string, err error) {
+	for range 100 {
+		port = strconv.Itoa(10_000 + rand.IntN(20_000))
+		var l net.Listener
+		if l, err = net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
+	return "", err
 }
 
 func mustFreePort(t *testing.T) string {
