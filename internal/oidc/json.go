@@ -162,3 +162,16 @@ func textsMember(object map[string]any, name string) ([]string, error) {
 		return nil, fmt.Errorf("member %s is not a list of strings", name)
 	}
 }
+
+// flagMember is a member that must be a boolean where it is present and not
+// null.
+func flagMember(object map[string]any, name string) (bool, error) {
+	switch v := object[name].(type) {
+	case nil:
+		return false, nil
+	case bool:
+		return v, nil
+	default:
+		return false, fmt.Errorf("member %s is not a boolean", name)
+	}
+}
