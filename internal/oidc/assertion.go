@@ -28,14 +28,15 @@ func (p *Provider) assertion(c Client, method AuthMethod, md *Metadata) (string,
 		return "", fmt.Errorf("oidc: token endpoint: %w", ErrNoEndpoint)
 	}
 	now := p.opts.Now()
-	return c.sign(method == AuthSecretJWT, "JWT", map[string]any{
+	return p.sign(c, method == AuthSecretJWT, "JWT", map[string]any{
 		"iss": c.ID, "sub": c.ID, "aud": audience, "jti": id,
 		"iat": now.Unix(), "exp": now.Add(assertionLifetime).Unix(),
 	})
 }
 
-// sign makes a JWT of claims, with the client's secret or with a key.
-func (c Client) sign(bySecret bool, typ string, claims map[string]any) (string, error) {
+// sign makes a JWT of claims as a client, with its secret or with a private
+// key.
+func (p *Provider) sign(c Client, bySecret bool, typ string, claims map[string]any) (string, error) {
 	symmetric := strings.HasPrefix(c.SigningAlg, "HS")
 	if bySecret {
 		alg := jose.HS256
@@ -60,11 +61,11 @@ func (c Client) sign(bySecret bool, typ string, claims map[string]any) (string, 
 		alg = string(jose.RS256)
 	}
 	if key == nil {
-		if c.OwnKeys == nil {
+		if p.opts.OwnKeys == nil {
 			return "", fmt.Errorf("oidc: %w: no private key", ErrClientKey)
 		}
 		var err error
-		if key, err = c.OwnKeys.key(alg); err != nil {
+		if key, err = p.opts.OwnKeys.key(alg); err != nil {
 			return "", err
 		}
 	}

@@ -73,8 +73,8 @@ func TestClientAssertion(t *testing.T) {
 		{"key by its own alg", "PS512", "", Client{AuthMethod: AuthPrivateKeyJWT, Key: privateKey(t, rsaKey(), map[string]any{"alg": "PS512"})}, func() any { return rsaKey().Public() }, ""},
 		{"curve by the key", "ES384", "", Client{AuthMethod: AuthPrivateKeyJWT, Key: privateKey(t, ec384Key(), nil)}, func() any { return ec384Key().Public() }, ""},
 		{"Ed25519", "EdDSA", "e", Client{AuthMethod: AuthPrivateKeyJWT, Key: privateKey(t, edKey(), map[string]any{"kid": "e", "use": "sig"})}, func() any { return edKey().Public() }, ""},
-		{"own key by default", "RS256", "?", Client{AuthMethod: AuthPrivateKeyJWT, OwnKeys: own}, func() any { return publicOf(t, own, "RS256") }, ""},
-		{"own key ES256", "ES256", "?", Client{AuthMethod: AuthPrivateKeyJWT, SigningAlg: "ES256", OwnKeys: own}, func() any { return publicOf(t, own, "ES256") }, ""},
+		{"own key by default", "RS256", "?", Client{AuthMethod: AuthPrivateKeyJWT}, func() any { return publicOf(t, own, "RS256") }, ""},
+		{"own key ES256", "ES256", "?", Client{AuthMethod: AuthPrivateKeyJWT, SigningAlg: "ES256"}, func() any { return publicOf(t, own, "ES256") }, ""},
 		{"issuer as audience", "RS256", "", Client{AuthMethod: AuthPrivateKeyJWT, IssuerAudience: true, Key: privateKey(t, rsaKey(), nil)}, func() any { return rsaKey().Public() }, "issuer"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestClientAssertion(t *testing.T) {
 			tp := newTestProvider(t)
 			c := &capture{}
 			tp.handle(pathToken, c.serve)
-			p := tp.relyingParty(t)
+			p := tp.relyingParty(t, func(o *Options) { o.OwnKeys = own })
 			tc.client.ID = testClientID
 			seen := map[any]bool{}
 			for range 2 {
@@ -138,7 +138,7 @@ func publicOf(t *testing.T, s *SigningKeys, alg string) any {
 func TestClientAssertionHeaderNamesTheCertificate(t *testing.T) {
 	t.Parallel()
 	k := privateKey(t, rsaKey(), map[string]any{"x5t": "dGh1bWI", "x5t#S256": "dGh1bWIyNTY"})
-	token, err := Client{Key: k}.sign(false, "JWT", map[string]any{})
+	token, err := new(Provider).sign(Client{Key: k}, false, "JWT", map[string]any{})
 	if err != nil {
 		t.Fatal(err)
 	}

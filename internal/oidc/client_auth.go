@@ -41,11 +41,8 @@ type Client struct {
 	// means HS256 with the secret, and with a key the one that it is for, else
 	// RS256.
 	SigningAlg string
-	// Key is the client's private key. Without one OwnKeys serves.
+	// Key is the client's private key. Without one Options.OwnKeys serve.
 	Key *PrivateKey
-	// OwnKeys are key pairs of the relying party that the provider fetches; nil
-	// means that there are none.
-	OwnKeys *SigningKeys
 	// IssuerAudience names the issuer as the audience of assertions, in place
 	// of the token endpoint.
 	IssuerAudience bool
@@ -97,7 +94,7 @@ func (p *Provider) canUse(c Client, m AuthMethod) error {
 			lacks = "a client secret"
 		}
 	case AuthPrivateKeyJWT:
-		if c.Key == nil && c.OwnKeys == nil {
+		if c.Key == nil && p.opts.OwnKeys == nil {
 			lacks = "a private key"
 		}
 	case AuthTLS, AuthSelfSignedTLS:

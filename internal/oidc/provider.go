@@ -49,6 +49,9 @@ type Options struct {
 	// MutualTLS is for calls of clients that authenticate themselves by a
 	// certificate; nil means that there is none.
 	MutualTLS *MutualTLS
+	// OwnKeys are key pairs of the relying party, for clients without a private
+	// key of their own; nil means that there are none.
+	OwnKeys *SigningKeys
 	// Now is the clock; nil means time.Now. Rand makes identifiers; nil means
 	// crypto/rand.
 	Now  func() time.Time
@@ -75,8 +78,8 @@ func (m *MutualTLS) key() any {
 	return []any{m.Certificate.Certificate, m.InsecureSkipVerify}
 }
 
-// Key is equal for equal settings, clock and observer apart, and different for
-// different ones. It tells no secret: providers are pooled by it.
+// Key is equal for equal settings, clock, own keys and observer apart, and
+// different for different ones. It tells no secret: providers are pooled by it.
 func (o Options) Key() string {
 	fields := []any{
 		o.Issuer, o.UsingPseudoIssuer, o.IssuersAllowed, o.Endpoints, o.ExtraJWKSURIs, o.DiscoveryHeaders,

@@ -38,7 +38,7 @@ func (p *Provider) requestObject(c Client, md *Metadata, q url.Values) (string, 
 	claims["iss"], claims["aud"], claims["jti"] = c.ID, md.Issuer, id
 	claims["iat"], claims["nbf"], claims["exp"] = now.Unix(), now.Unix(), now.Add(requestObjectLifetime).Unix()
 	delete(claims, "sub") // RFC 9101 §10.8: it must not pass for a client assertion
-	return c.sign(c.signsBySecret(), typeRequestObject, claims)
+	return p.sign(c, c.signsBySecret(), typeRequestObject, claims)
 }
 
 // signsBySecret reports whether the client's signatures are HMACs.

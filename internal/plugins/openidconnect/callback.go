@@ -8,13 +8,22 @@ import (
 
 	"sallyport/internal/flow"
 	"sallyport/internal/message"
+	"sallyport/internal/oidc"
 	"sallyport/internal/plugins/openidconnect/config"
 	"sallyport/internal/session"
 )
 
 // callback is an authorization response on its way through the checks.
 type callback struct {
+	// callbackParams are what counts: those of the request or, for a signed
+	// response, those inside it.
 	callbackParams
+	// sent are the parameters of the request.
+	sent callbackParams
+	// signed is a signed response, not verified yet, and malformed why there is
+	// none; both are nil unless response_mode asks for one.
+	signed    *oidc.SignedResponse
+	malformed error
 	// state is nil when it did not open or was missing.
 	state  *loginState
 	client *config.Client
@@ -34,7 +43,8 @@ func (h *handler) readCallback(v *visit) (*callback, error) {
 	if err := h.readParams(v, &read, at); err != nil {
 		return nil, err
 	}
-	if !read.looksLikeCallback() && !read.marked {
+	h.openResponse(&read)
+	if !read.looksLikeCallback() && !read.marked && (!at || read.malformed == nil) {
 		return nil, nil
 	}
 	c := new(callback)
@@ -199,6 +209,8 @@ func (h *handler) belongs(v *visit, c *callback) (refused bool, err error) {
 		return no(http.StatusBadRequest, "callback has too many parameters")
 	case c.oversized != "" && c.oversized != "state":
 		return no(http.StatusBadRequest, "callback parameter "+c.oversized+" is too long")
+	case h.signedResponses() && c.signed == nil:
+		return no(http.StatusUnauthorized, "authorization response is not signed as response_mode demands")
 	case c.state == nil && c.hasState:
 		return no(http.StatusUnauthorized, "state does not open")
 	case c.state == nil:
@@ -232,9 +244,9 @@ func (h *handler) strict() bool {
 func (h *handler) relay(w http.ResponseWriter, v *visit, c *callback) error {
 	v.emit(flow.Event{Kind: flow.Callback, Step: "same-origin repeat", Verdict: flow.Passed})
 	if v.q.HTTP.Method == http.MethodPost {
-		return writeRelayPost(w, c.state.RedirectURI, &c.callbackParams)
+		return writeRelayPost(w, c.state.RedirectURI, &c.sent)
 	}
-	return writeRelayGet(w, c.state.RedirectURI, &c.callbackParams)
+	return writeRelayGet(w, c.state.RedirectURI, &c.sent)
 }
 
 // targetFrom is the target of the login: from the state, or from the companion

@@ -30,7 +30,8 @@ type outcome struct {
 	tokenError string
 	// err is for the log.
 	err error
-	// client is whose redirects apply; nil means the first one's.
+	// client is whose redirects apply; nil means the one that the request asks
+	// for.
 	client *config.Client
 }
 
@@ -49,7 +50,7 @@ func (v *visit) refuse(o outcome) error {
 	}
 	client := o.client
 	if client == nil {
-		client = h.config.ChooseClient("")
+		client = h.chooseClient(v)
 	}
 	e.RedirectTo = redirectFor(client, o.status)
 	switch o.status {

@@ -39,7 +39,7 @@ func (h *handler) redeem(w http.ResponseWriter, v *visit, c *callback) (after, e
 			grant.Verifier = secret.New(st.verifier(h.keys, key[:]))
 		}
 	}
-	tokens, err := h.provider.Redeem(v.ctx, c.client.Client, grant, h.config.TokenExtra())
+	tokens, err := h.provider.Redeem(v.ctx, c.client.Client, grant, h.tokenExtra(v))
 	v.step(flow.Callback, "token request", "OpenID Connect Core 3.1.3", start, err)
 	if err != nil {
 		return after{}, v.redemptionFailed(c, err)
