@@ -10,9 +10,9 @@ import (
 	"sallyport/internal/secret"
 )
 
-// ErrSignedResponse: a signed authorization response broke a rule. The error is
-// a *Violation that wraps one of the rules of ID tokens: their names say the
-// same here.
+// ErrSignedResponse says that a signed authorization response broke a rule. The
+// error is a *Violation that wraps one of the rules of ID tokens: their names say
+// the same here.
 var ErrSignedResponse = errors.New("signed authorization response refused")
 
 const clauseJARM = "JARM 2.4"

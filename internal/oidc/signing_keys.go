@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/errgroup"
 )
 
 // previousKeys is how long the public keys from before a rotation are still
@@ -28,7 +29,7 @@ type SigningKeys struct {
 	random io.Reader
 
 	mu                sync.Mutex // guards the rest
-	current, previous *keyPairs
+	current, previous keyPairs
 	rotatedAt         time.Time
 }
 
@@ -49,32 +50,54 @@ var ownAlgorithms = []jose.SignatureAlgorithm{
 	jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
 }
 
-// keyPairs is one generation.
-type keyPairs struct {
-	mu    sync.Mutex // guards pairs; held while a key is made
-	pairs map[string]*PrivateKey
+// keyPairs is one generation: a place for each algorithm.
+type keyPairs map[string]*keyPair
+
+type keyPair struct {
+	mu  sync.Mutex  // held while the key is made
+	key *PrivateKey // nil before it was needed
 }
 
-func newKeyPairs() *keyPairs { return &keyPairs{pairs: map[string]*PrivateKey{}} }
+func newKeyPairs() keyPairs {
+	g := make(keyPairs, len(ownAlgorithms))
+	for _, name := range ownAlgorithms {
+		g[string(name)] = &keyPair{}
+	}
+	return g
+}
 
 // get returns the key pair for an algorithm and makes it where it is missing.
-func (g *keyPairs) get(name string, random io.Reader) (*PrivateKey, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if k := g.pairs[name]; k != nil {
-		return k, nil
+func (g keyPairs) get(name string, random io.Reader) (*PrivateKey, error) {
+	place := g[name]
+	if place == nil {
+		return nil, fmt.Errorf("oidc: %w: there is no own key for %s", ErrClientKey, quoted(name))
+	}
+	place.mu.Lock()
+	defer place.mu.Unlock()
+	if place.key != nil {
+		return place.key, nil
 	}
 	key, err := newPrivateKey(jose.SignatureAlgorithm(name), random)
 	if err != nil {
-		return nil, fmt.Errorf("oidc: own key for %s: %w", quoted(name), err)
+		return nil, fmt.Errorf("oidc: own key for %s: %w", name, err)
 	}
 	id := make([]byte, 18)
 	if _, err := io.ReadFull(random, id); err != nil {
 		return nil, fmt.Errorf("oidc: key id: %w", err)
 	}
-	k := &PrivateKey{id: base64.RawURLEncoding.EncodeToString(id), algorithm: name, key: key}
-	g.pairs[name] = k
-	return k, nil
+	place.key = &PrivateKey{id: base64.RawURLEncoding.EncodeToString(id), algorithm: name, key: key}
+	return place.key, nil
+}
+
+// made returns the key pair for an algorithm, nil where it was never needed.
+func (g keyPairs) made(name string) *PrivateKey {
+	place := g[name]
+	if place == nil {
+		return nil
+	}
+	place.mu.Lock()
+	defer place.mu.Unlock()
+	return place.key
 }
 
 func newPrivateKey(name jose.SignatureAlgorithm, random io.Reader) (any, error) {
@@ -112,34 +135,36 @@ func (s *SigningKeys) Public() ([]json.RawMessage, error) {
 		previous, s.previous = nil, nil
 	}
 	s.mu.Unlock()
+	// RSA keys take a while to make, and whoever fetches them waits.
+	var making errgroup.Group
+	for _, name := range ownAlgorithms {
+		making.Go(func() error {
+			_, err := current.get(string(name), s.random)
+			return err
+		})
+	}
+	if err := making.Wait(); err != nil {
+		return nil, err
+	}
 	var out []json.RawMessage
-	for _, name := range ownAlgorithms {
-		k, err := current.get(string(name), s.random)
-		if err != nil {
-			return nil, err
-		}
-		if out, err = k.appendPublic(out); err != nil {
-			return nil, err
-		}
-	}
-	if previous == nil {
-		return out, nil
-	}
-	previous.mu.Lock()
-	defer previous.mu.Unlock()
-	for _, name := range ownAlgorithms {
-		if k := previous.pairs[string(name)]; k != nil {
-			var err error
-			if out, err = k.appendPublic(out); err != nil {
+	for _, g := range []keyPairs{current, previous} {
+		for _, name := range ownAlgorithms {
+			k := g.made(string(name))
+			if k == nil {
+				continue
+			}
+			text, err := k.publicJWK()
+			if err != nil {
 				return nil, err
 			}
+			out = append(out, text)
 		}
 	}
 	return out, nil
 }
 
-// appendPublic adds the public half of a key to a list of JWKs.
-func (k *PrivateKey) appendPublic(list []json.RawMessage) ([]json.RawMessage, error) {
+// publicJWK is the public half of a key as a JWK.
+func (k *PrivateKey) publicJWK() (json.RawMessage, error) {
 	jwk := jose.JSONWebKey{Key: k.key, KeyID: k.id, Algorithm: k.algorithm, Use: "sig"}
 	public := jwk.Public()
 	if !public.IsPublic() {
@@ -149,7 +174,7 @@ func (k *PrivateKey) appendPublic(list []json.RawMessage) ([]json.RawMessage, er
 	if err != nil {
 		return nil, fmt.Errorf("oidc: public key: %w", err)
 	}
-	return append(list, text), nil
+	return text, nil
 }
 
 // Rotate replaces all key pairs: the next signature is by a new one.

@@ -21,9 +21,11 @@ type callback struct {
 	// sent are the parameters of the request.
 	sent callbackParams
 	// signed is a signed response, not verified yet, and malformed why there is
-	// none; both are nil unless response_mode asks for one.
-	signed    *oidc.SignedResponse
-	malformed error
+	// none; both are nil unless response_mode asks for one. brokenToken tells that
+	// the malformed one has the parts of a token.
+	signed      *oidc.SignedResponse
+	malformed   error
+	brokenToken bool
 	// state is nil when it did not open or was missing.
 	state  *loginState
 	client *config.Client
@@ -44,7 +46,7 @@ func (h *handler) readCallback(v *visit) (*callback, error) {
 		return nil, err
 	}
 	h.openResponse(&read)
-	if !read.looksLikeCallback() && !read.marked && (!at || read.malformed == nil) {
+	if !read.mayBeOne(at) {
 		return nil, nil
 	}
 	c := new(callback)
@@ -60,7 +62,7 @@ func (h *handler) readCallback(v *visit) (*callback, error) {
 	if at || c.marked {
 		return c, nil
 	}
-	if !c.hasCode && !c.hasError {
+	if !c.hasCode && !c.hasError && !c.brokenToken {
 		return nil, nil // an application's own state
 	}
 	if _, has := h.browser.Find(v.Visit); !has {
@@ -74,6 +76,12 @@ func (h *handler) readCallback(v *visit) (*callback, error) {
 		return nil, nil // an application's own callback, right after our login
 	}
 	return c, nil
+}
+
+// mayBeOne tells whether there is anything of a callback at all. at is as for
+// readParams.
+func (c *callback) mayBeOne(at bool) bool {
+	return c.looksLikeCallback() || c.marked || c.brokenToken || at && c.malformed != nil
 }
 
 // readParams collects the parameters of query and form. at tells that the

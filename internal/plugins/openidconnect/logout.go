@@ -67,7 +67,7 @@ func (h *handler) revoke(v *visit, e *session.Entry, client *config.Client) {
 		}
 		start := h.Now()
 		err := h.provider.Revoke(v.ctx, client.Client, oidc.Revocation{Token: t.token, Hint: t.hint, Parameter: l.RevokedParameter})
-		v.step(flow.Logout, "revoke "+t.hint, "RFC 7009 2.1", start, err)
+		v.step(flow.Logout, "token revocation", "RFC 7009 2.1", start, err)
 	}
 }
 

@@ -182,10 +182,10 @@ func grantRefused(err error) bool {
 	return ok && oauth.Code == invalidGrant
 }
 
-// tokenRefused is the outcome of a token or an answer that broke a rule.
-func (v *visit) tokenRefused(kind flow.Kind, err error, o outcome) error {
+// tokenRefused is the outcome of a callback whose token or answer broke a rule.
+func (v *visit) tokenRefused(err error, o outcome) error {
 	name, clause, _ := oidc.Rule(err)
-	e := flow.Event{Kind: kind, Step: o.cause, Verdict: flow.Refused, Err: err, Clause: clause}
+	e := flow.Event{Kind: flow.Callback, Step: o.cause, Verdict: flow.Refused, Err: err, Clause: clause}
 	if violation, ok := errors.AsType[*oidc.Violation](err); ok {
 		e.Expected, e.Found = violation.Expected, violation.Found
 		e.Step = fmt.Sprintf("%s: %s", o.cause, name)

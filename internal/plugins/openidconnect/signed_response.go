@@ -2,6 +2,7 @@ package openidconnect
 
 import (
 	"errors"
+	"strings"
 
 	"sallyport/internal/flow"
 	"sallyport/internal/oidc"
@@ -20,6 +21,7 @@ func (h *handler) openResponse(c *callback) {
 		return
 	}
 	if c.signed, c.malformed = oidc.ParseSignedResponse(secret.New(c.Response)); c.malformed != nil {
+		c.brokenToken = strings.Count(c.Response, ".") >= 2
 		return
 	}
 	inner := callbackParams{marked: c.marked, duplicate: c.duplicate, oversized: c.oversized, overflow: c.overflow}
@@ -40,7 +42,7 @@ func (h *handler) verifyResponse(v *visit, c *callback) error {
 			return v.providerFailed(flow.Callback, "discovery", err, c.client)
 		}
 		if err := h.provider.CheckResponseIssuer(md, c.Issuer, c.hasIssuer); err != nil {
-			return v.tokenRefused(flow.Callback, err, outcome{cause: "authorization response issuer", client: c.client})
+			return v.tokenRefused(err, outcome{cause: "authorization response issuer", client: c.client})
 		}
 		return nil
 	}
@@ -50,7 +52,7 @@ func (h *handler) verifyResponse(v *visit, c *callback) error {
 	})
 	switch {
 	case errors.Is(err, oidc.ErrSignedResponse):
-		return v.tokenRefused(flow.Callback, err, outcome{cause: "authorization response", client: c.client})
+		return v.tokenRefused(err, outcome{cause: "authorization response", client: c.client})
 	case err != nil:
 		return v.providerFailed(flow.Callback, "signing keys", err, c.client)
 	}

@@ -49,7 +49,7 @@ func TestClientCredentialsThatCannotWork(t *testing.T) {
 	ec := ecJWK(t, nil)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	rs := jwk(t, key, err, nil)
-	small, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // must be refused
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	const certificate = "01234567-89ab-cdef-0123-456789abcdef"
 	for name, c := range map[string]struct {
 		in   object
