@@ -73,6 +73,7 @@ func signedRows() []*row {
 		lie("jarm-unsigned", "the parameters as they are, although a signed response was asked for", func(m *minting) { m.drop = true }),
 		lie("jarm-without-state", "a signed response without state", drop("state")),
 		lie("jarm-invalid-state", "the state has a 1 behind it", suffix("state")),
+		lie("jarm-iss-twice", "iss stands there twice, as Keycloak does it (to be accepted)", func(m *minting) { m.twice = "iss" }),
 		lie("jarm-code-number", "the code is a number", set("code", 7)),
 		{name: "par-no-request-uri", about: "an answer without request_uri", pushed: func(answer map[string]any) { delete(answer, "request_uri") }},
 		{name: "par-relative-request-uri", about: "a request_uri that is no URI", pushed: func(answer map[string]any) { answer["request_uri"] = "../x" }},

@@ -204,7 +204,7 @@ func (h *handler) callback(w http.ResponseWriter, v *visit, c *callback) (after,
 // fails here is refused without a target.
 func (h *handler) belongs(v *visit, c *callback) (refused bool, err error) {
 	no := func(status int, cause string) (bool, error) {
-		v.emit(flow.Event{Kind: flow.Callback, Step: "state", Verdict: flow.Refused, Found: cause, Clause: "RFC 6749 10.12"})
+		v.emit(flow.Event{Kind: flow.Callback, Step: "state", Verdict: flow.Refused, Found: cause, Err: c.malformed, Clause: "RFC 6749 10.12"})
 		return true, v.refuse(outcome{
 			status: status, cause: cause, title: "This sign-in cannot be finished",
 			text: "The answer of the identity provider does not belong to a sign-in that was started here. Go back to the page you wanted and try again.",

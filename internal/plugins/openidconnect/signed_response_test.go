@@ -116,6 +116,12 @@ func TestSignedResponseBindings(t *testing.T) {
 		reply := b.begin("/")
 		r.refused(b.get(reply.uri+"&response=x.y.z"), http.StatusBadRequest, 0)
 	})
+	t.Run("iss twice, as Keycloak has it", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, jarm)
+		r.idp.Misbehave("jarm-iss-twice")
+		r.browser().login("/")
+	})
 	t.Run("an error", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, jarm)
