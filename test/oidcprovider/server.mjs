@@ -18,6 +18,8 @@ const settings = JSON.parse(line);
 const shown = (ctx) => ctx.socket.getPeerX509Certificate();
 
 const provider = new Provider(settings.issuer, {
+  // By default it fetches nothing from loopback, where the gateway's keys are.
+  fetch: (url, { dispatcher: _, ...options }) => globalThis.fetch(url, options),
   clients: settings.clients,
   jwks: settings.jwks,
   cookies: { keys: ['a key of a test'] },
