@@ -228,7 +228,6 @@ func (v *visitor) request(method, target string, form url.Values) *http.Request 
 	return r
 }
 
-
 // startForProvider runs the gateway with an example; it trusts the test's
 // authority.
 func (p *oidcProvider) startExample(t *testing.T, g *gateway, up *upstream, name string, env map[string]string) {
