@@ -125,8 +125,12 @@ func (c *compiler) instance(p *entity.Plugin) (*instance, error) {
 	return i, nil
 }
 
-// certificate finds a certificate by its id; nil where there is none.
+// certificate finds a certificate by its id: one of the configuration, else one
+// that Options.Certificates has; nil where there is none.
 func (c *compiler) certificate(id string) *tls.Certificate {
+	if p := c.made.pairs[id]; p != nil {
+		return p.choice[0]
+	}
 	if c.g.certificates == nil {
 		return nil
 	}

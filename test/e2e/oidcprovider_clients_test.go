@@ -3,7 +3,10 @@
 package e2e
 
 import (
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"maps"
+	"math/big"
 	"net/http"
 	"strings"
 	"testing"
@@ -89,4 +92,22 @@ func (p *oidcProvider) refuses(t *testing.T, g *gateway, up *upstream, change ma
 	if answer, address := p.visitor(t, g).logIn(g.url("/again")); answer.status < 400 || up.Hits() != hits {
 		t.Errorf("%d at %s", answer.status, address)
 	}
+}
+
+// TestMutualTLSAtOIDCProvider shows the certificate entity of the example to
+// oidc-provider, which knows the client by its subject alone.
+func TestMutualTLSAtOIDCProvider(t *testing.T) {
+	t.Parallel()
+	g, up, ca := newGateway(t), startUpstream(t), newAuthority(t)
+	_, key, cert := ca.make(&x509.Certificate{
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "the gateway"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	p := startOIDCProvider(t, ca, map[string]any{"clients": []any{map[string]any{
+		"client_id": "by-certificate", "redirect_uris": []string{g.url("/page"), g.url("/again")}, "response_types": []string{"code"},
+		"grant_types": []string{"authorization_code", "refresh_token"}, "token_endpoint_auth_method": "tls_client_auth",
+		"tls_client_auth_subject_dn": "CN=the gateway",
+	}}})
+	p.startExample(t, g, up, "mtls-client-auth", map[string]string{"CLIENT_ID": "by-certificate", "CERT": cert, "KEY": keyPEM(t, key)})
+	p.logsIn(t, g, "token request")
+	p.refuses(t, g, up, map[string]any{"client_auth": []any{"none"}})
 }
