@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"errors"
 	"reflect"
 	"slices"
@@ -97,7 +98,7 @@ func (c *compiler) run() (err error) {
 // was made of has changed, and makes one otherwise.
 func (c *compiler) instance(p *entity.Plugin) (*instance, error) {
 	from := source{plugin: p, route: c.routes[p.RouteID], service: c.services[p.ServiceID]}
-	if old := c.old.instances[p.ID]; old != nil && reflect.DeepEqual(old.made, from) {
+	if old := c.old.instances[p.ID]; old != nil && reflect.DeepEqual(old.made, from) && c.same(old.certificates) {
 		old.users.Add(1)
 		return old, nil
 	}
@@ -105,16 +106,45 @@ func (c *compiler) instance(p *entity.Plugin) (*instance, error) {
 	if !known {
 		return nil, refused(p, "name", "plugin '"+p.Name+"' not enabled; add it to the 'plugins' configuration property")
 	}
-	h, err := d.New(plugin.Instance{ID: p.ID, Config: p.Config, Entity: p, Route: from.route, Service: from.service})
+	shown := map[string]*tls.Certificate{}
+	h, err := d.New(plugin.Instance{
+		ID: p.ID, Config: p.Config, Entity: p, Route: from.route, Service: from.service,
+		Certificate: func(id string) *tls.Certificate {
+			shown[id] = c.certificate(id)
+			return shown[id]
+		},
+	})
 	if err != nil {
 		return nil, refusal(p, err)
 	}
 	if c.g.poison {
 		h = plugin.Poison(h)
 	}
-	i := &instance{handler: h, made: from}
+	i := &instance{handler: h, made: from, certificates: shown}
 	i.users.Store(1)
 	return i, nil
+}
+
+// certificate finds a certificate by its id: one of the configuration, else one
+// that Options.Certificates has; nil where there is none.
+func (c *compiler) certificate(id string) *tls.Certificate {
+	if p := c.made.pairs[id]; p != nil {
+		return p.choice[0]
+	}
+	if c.g.certificates == nil {
+		return nil
+	}
+	return c.g.certificates(id)
+}
+
+// same reports whether the certificates that an instance found are still those.
+func (c *compiler) same(shown map[string]*tls.Certificate) bool {
+	for id, found := range shown {
+		if c.certificate(id) != found {
+			return false
+		}
+	}
+	return true
 }
 
 // refusal tells which field of a plugin's config is at fault, as far as its

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,9 @@ type Options struct {
 	// References resolves what certificates refer to. The zero value reads the
 	// environment of the process.
 	References secret.Resolver
+	// Certificates finds a certificate that plugins show, by its id; nil where
+	// there is none. A nil function finds none.
+	Certificates func(id string) *tls.Certificate
 	// Poison makes plugins that break the lifetime rules fail (plugin.Poison).
 	// For tests.
 	Poison bool
@@ -38,6 +42,8 @@ type Gateway struct {
 	now         func() time.Time
 	poison      bool
 	references  secret.Resolver
+	// certificates is Options.Certificates.
+	certificates func(id string) *tls.Certificate
 
 	current atomic.Pointer[snapshot]
 
@@ -50,7 +56,7 @@ type Gateway struct {
 func New(o Options) *Gateway {
 	g := &Gateway{
 		definitions: make(map[string]plugin.Definition, len(o.Definitions)),
-		proxy:       o.Proxy, logger: o.Logger, now: o.Now, poison: o.Poison, references: o.References,
+		proxy:       o.Proxy, logger: o.Logger, now: o.Now, poison: o.Poison, references: o.References, certificates: o.Certificates,
 	}
 	for _, d := range o.Definitions {
 		g.definitions[d.Name] = d

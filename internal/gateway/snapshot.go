@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"sync/atomic"
 
 	"sallyport/internal/certificate"
@@ -71,8 +72,11 @@ func (s *snapshot) discard() {
 // instance is a handler with the number of snapshots that use it.
 type instance struct {
 	handler plugin.Handler
-	// made are the entities that the handler was made of.
-	made  source
+	// made are the entities that the handler was made of, certificates what it
+	// found by id.
+	made         source
+	certificates map[string]*tls.Certificate
+
 	users atomic.Int64
 }
 

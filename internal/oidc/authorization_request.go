@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -26,6 +25,9 @@ type AuthorizationRequest struct {
 	// which the user agent brought along. Neither replaces a protected
 	// parameter; scope, max_age and audience can be replaced.
 	Fixed, FromUserAgent url.Values
+	// RequestObject signs the parameters, Push hands them over beforehand; see
+	// Provider.Location.
+	RequestObject, Push bool
 }
 
 // protectedAuthorizationParameter names what no extra parameter may replace:
@@ -37,15 +39,6 @@ func protectedAuthorizationParameter(name string) bool {
 		return true
 	}
 	return false
-}
-
-// URL is the address the user agent is sent to: the authorization endpoint,
-// its own query kept, with the parameters. The error is ErrNoEndpoint.
-func (a AuthorizationRequest) URL(md *Metadata) (string, error) {
-	if md.AuthorizationEndpoint == "" {
-		return "", fmt.Errorf("oidc: authorization endpoint: %w", ErrNoEndpoint)
-	}
-	return withQuery(md.AuthorizationEndpoint, a.parameters())
 }
 
 func (a AuthorizationRequest) parameters() url.Values {

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"strings"
@@ -11,6 +12,11 @@ import (
 
 	"sallyport/internal/secret"
 )
+
+// urlOf is the address of a request that is neither signed nor pushed.
+func urlOf(a AuthorizationRequest, md *Metadata) (string, error) {
+	return new(Provider).Location(context.Background(), Client{}, md, a)
+}
 
 func query(t *testing.T, address string, err error) url.Values {
 	t.Helper()
@@ -34,7 +40,7 @@ func TestAuthorizationRequest(t *testing.T) {
 		MaxAge: &hour, Audience: []string{"a1", "a2"},
 		Fixed: url.Values{"prompt": {"login"}}, FromUserAgent: url.Values{"login_hint": {"x&state=evil"}, "prompt": {"none"}},
 	}
-	address, err := full.URL(md)
+	address, err := urlOf(full, md)
 	want := url.Values{
 		"response_type": {"code"}, "response_mode": {"form_post"}, "client_id": {testClientID},
 		"redirect_uri": {"https://app.test/a%20b"}, "scope": {"openid email"}, "state": {"s"}, "nonce": {"n"},
@@ -44,12 +50,12 @@ func TestAuthorizationRequest(t *testing.T) {
 	if diff := cmp.Diff(want, query(t, address, err)); diff != "" {
 		t.Error(diff)
 	}
-	address, err = AuthorizationRequest{ClientID: "c", RedirectURI: "r", State: "s", Nonce: "n"}.URL(md)
+	address, err = urlOf(AuthorizationRequest{ClientID: "c", RedirectURI: "r", State: "s", Nonce: "n"}, md)
 	want = url.Values{"response_type": {"code"}, "client_id": {"c"}, "redirect_uri": {"r"}, "state": {"s"}, "nonce": {"n"}}
 	if diff := cmp.Diff(want, query(t, address, err)); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := full.URL(&Metadata{}); !errors.Is(err, ErrNoEndpoint) {
+	if _, err := urlOf(full, &Metadata{}); !errors.Is(err, ErrNoEndpoint) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -64,7 +70,7 @@ func TestExtraParametersReplaceNothingProtected(t *testing.T) {
 		evil := url.Values{name: {"evil"}, "prompt": {"login"}}
 		for place, a := range map[string]AuthorizationRequest{"fixed": {Fixed: evil}, "user agent": {FromUserAgent: evil}} {
 			a.ClientID, a.State = "c", "s"
-			address, err := a.URL(md)
+			address, err := urlOf(a, md)
 			q := query(t, address, err)
 			if q.Get("prompt") != "login" {
 				t.Errorf("%s: an ordinary parameter is lost", place)
@@ -75,7 +81,7 @@ func TestExtraParametersReplaceNothingProtected(t *testing.T) {
 		}
 	}
 	a := AuthorizationRequest{Scopes: []string{"openid"}, Fixed: url.Values{"scope": {"openid x"}}}
-	address, err := a.URL(md)
+	address, err := urlOf(a, md)
 	if got := query(t, address, err)["scope"]; len(got) != 1 || got[0] != "openid x" {
 		t.Errorf("scope %v", got)
 	}
@@ -90,7 +96,7 @@ func TestEndpointKeepsItsOwnQuery(t *testing.T) {
 		"https://idp.test/auth?state=x&a=b": "https://idp.test/auth?a=b&client_id=c&response_type=code&state=s",
 		"https://idp.test/auth?st%61te=x":   "https://idp.test/auth?client_id=c&response_type=code&state=s",
 	} {
-		if got, err := a.URL(&Metadata{AuthorizationEndpoint: endpoint}); err != nil || got != want {
+		if got, err := urlOf(a, &Metadata{AuthorizationEndpoint: endpoint}); err != nil || got != want {
 			t.Errorf("%s: %s, %v", endpoint, got, err)
 		}
 	}

@@ -11,6 +11,9 @@ const (
 	EndpointJWKS      Endpoint = "jwks"
 	EndpointToken     Endpoint = "token"
 	EndpointUserInfo  Endpoint = "userinfo"
+	// EndpointPAR takes pushed authorization requests (RFC 9126).
+	EndpointPAR        Endpoint = "par"
+	EndpointRevocation Endpoint = "revocation"
 )
 
 // Call is one call to the provider that has ended.

@@ -1,76 +1,209 @@
 package oidc
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"sallyport/internal/secret"
 )
 
-// AuthMethod is how a client authenticates itself at the token endpoint
-// (OpenID Connect Core 1.0 §9). Empty means: choose.
+// AuthMethod is how a client authenticates itself to the provider (OpenID
+// Connect Core 1.0 §9, RFC 8705 §2). Empty means: choose.
 type AuthMethod string
 
-// The methods that are carried out here.
+// The methods by their registered names.
 const (
-	AuthBasic AuthMethod = "client_secret_basic"
-	AuthPost  AuthMethod = "client_secret_post"
-	AuthNone  AuthMethod = "none"
+	AuthBasic         AuthMethod = "client_secret_basic"
+	AuthPost          AuthMethod = "client_secret_post"
+	AuthSecretJWT     AuthMethod = "client_secret_jwt"
+	AuthPrivateKeyJWT AuthMethod = "private_key_jwt"
+	AuthTLS           AuthMethod = "tls_client_auth"
+	AuthSelfSignedTLS AuthMethod = "self_signed_tls_client_auth"
+	AuthNone          AuthMethod = "none"
 )
+
+// MutualTLS reports whether the client shows a certificate.
+func (m AuthMethod) MutualTLS() bool { return m == AuthTLS || m == AuthSelfSignedTLS }
 
 // Client is an OAuth client.
 type Client struct {
 	ID     string
 	Secret secret.String
-	// AuthMethod is the client's own method, TokenAuthMethod the one that is
-	// configured for the token endpoint and wins over it. Both may be empty.
-	AuthMethod, TokenAuthMethod AuthMethod
+	// AuthMethod is the client's own method. The others are configured for one
+	// endpoint each and win over it. All may be empty.
+	AuthMethod                                           AuthMethod
+	TokenAuthMethod, PARAuthMethod, RevocationAuthMethod AuthMethod
+	// SigningAlg is the JWS algorithm of assertions and request objects; empty
+	// means HS256 with the secret, and with a key the one that it is for, else
+	// RS256.
+	SigningAlg string
+	// Key is the client's private key. Without one Options.OwnKeys serve.
+	Key *PrivateKey
+	// IssuerAudience names the issuer as the audience of assertions, in place
+	// of the token endpoint.
+	IssuerAudience bool
 }
 
-// tokenAuthMethod chooses: the endpoint's method, else the client's, else one
-// that the document lists and the credentials allow, else
-// client_secret_basic. A client without a secret is a public one.
-func (c Client) tokenAuthMethod(md *Metadata) (AuthMethod, error) {
-	for _, explicit := range []AuthMethod{c.TokenAuthMethod, c.AuthMethod} {
-		switch explicit {
-		case "":
-			continue
-		case AuthNone:
-			return explicit, nil
-		case AuthBasic, AuthPost:
-			if c.Secret.Empty() {
-				return "", fmt.Errorf("oidc: %w: %s without a client secret", ErrAuthMethod, explicit)
-			}
-			return explicit, nil
-		default:
-			return "", fmt.Errorf("oidc: %w: %s is not supported", ErrAuthMethod, quoted(string(explicit)))
+// authMethod chooses the method for an endpoint: the one configured for it,
+// else the client's, else one that the document lists for the token endpoint
+// and the credentials allow, else client_secret_basic. A client without
+// credentials is a public one.
+func (p *Provider) authMethod(c Client, md *Metadata, to Endpoint) (AuthMethod, error) {
+	forEndpoint := map[Endpoint]AuthMethod{
+		EndpointToken: c.TokenAuthMethod, EndpointPAR: c.PARAuthMethod, EndpointRevocation: c.RevocationAuthMethod,
+	}[to]
+	for _, explicit := range []AuthMethod{forEndpoint, c.AuthMethod} {
+		if explicit != "" {
+			return explicit, p.canUse(c, explicit)
 		}
 	}
 	listed := md.TokenEndpointAuthMethods
+	offers := func(m AuthMethod) bool { return slices.Contains(listed, string(m)) }
+	if len(listed) == 0 && !c.Secret.Empty() {
+		return AuthBasic, nil
+	}
+	for _, m := range []AuthMethod{AuthBasic, AuthPost, AuthSecretJWT} {
+		if !c.Secret.Empty() && offers(m) {
+			return m, p.canUse(c, m)
+		}
+	}
 	switch {
+	case c.Key != nil && offers(AuthPrivateKeyJWT):
+		return AuthPrivateKeyJWT, nil
+	case p.mutual != nil && offers(AuthTLS):
+		return AuthTLS, nil
+	case p.mutual != nil && offers(AuthSelfSignedTLS):
+		return AuthSelfSignedTLS, nil
 	case c.Secret.Empty():
 		return AuthNone, nil
-	case len(listed) == 0, slices.Contains(listed, string(AuthBasic)):
-		return AuthBasic, nil
-	case slices.Contains(listed, string(AuthPost)):
-		return AuthPost, nil
 	}
-	return "", fmt.Errorf("oidc: %w: the provider lists neither %s nor %s", ErrAuthMethod, AuthBasic, AuthPost)
+	return "", fmt.Errorf("oidc: %w: the provider lists none for which there are credentials", ErrAuthMethod)
 }
 
-// authenticate adds the client's credentials to a request. With Basic both
-// parts are form-encoded first (RFC 6749 §2.3.1).
-func (c Client) authenticate(method AuthMethod, header http.Header, form url.Values) {
+// canUse reports whether the credentials for a configured method are there.
+func (p *Provider) canUse(c Client, m AuthMethod) error {
+	lacks := ""
+	switch m {
+	case AuthNone:
+	case AuthBasic, AuthPost, AuthSecretJWT:
+		if c.Secret.Empty() {
+			lacks = "a client secret"
+		}
+	case AuthPrivateKeyJWT:
+		if c.Key == nil && p.opts.OwnKeys == nil {
+			lacks = "a private key"
+		}
+	case AuthTLS, AuthSelfSignedTLS:
+		if p.mutual == nil {
+			lacks = "a client certificate"
+		}
+	default:
+		return fmt.Errorf("oidc: %w: %s is not supported", ErrAuthMethod, quoted(string(m)))
+	}
+	if lacks != "" {
+		return fmt.Errorf("oidc: %w: %s without %s", ErrAuthMethod, m, lacks)
+	}
+	return nil
+}
+
+// assertionType is the client_assertion_type of RFC 7523 §2.2.
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// authenticate adds the client's credentials to a request; those of mutual TLS
+// are the connection's. With Basic both parts are form-encoded first (RFC 6749
+// §2.3.1). An assertion names the client: client_id is not added to it.
+func (p *Provider) authenticate(c Client, method AuthMethod, md *Metadata, header http.Header, form url.Values) error {
 	switch method {
 	case AuthBasic:
 		r := http.Request{Header: header}
 		r.SetBasicAuth(url.QueryEscape(c.ID), url.QueryEscape(c.Secret.Reveal()))
+		return nil
 	case AuthPost:
-		form.Set("client_id", c.ID)
 		form.Set("client_secret", c.Secret.Reveal())
-	case AuthNone:
-		form.Set("client_id", c.ID)
+	case AuthSecretJWT, AuthPrivateKeyJWT:
+		assertion, err := p.assertion(c, method, md)
+		if err != nil {
+			return err
+		}
+		form.Set("client_assertion_type", assertionType)
+		form.Set("client_assertion", assertion)
+		return nil
+	case AuthTLS, AuthSelfSignedTLS, AuthNone:
 	}
+	form.Set("client_id", c.ID)
+	return nil
+}
+
+// place is where a request of a client goes, and the connections it uses.
+func (p *Provider) place(md *Metadata, to Endpoint, method AuthMethod) (string, *httpClient, error) {
+	ordinary, mutual := "", ""
+	switch to {
+	case EndpointToken:
+		ordinary, mutual = md.TokenEndpoint, md.MutualTLS.Token
+	case EndpointPAR:
+		ordinary, mutual = md.PAREndpoint, md.MutualTLS.PAR
+	case EndpointRevocation:
+		ordinary, mutual = md.RevocationEndpoint, md.MutualTLS.Revocation
+	case EndpointDiscovery, EndpointJWKS, EndpointUserInfo:
+	}
+	place, client := ordinary, p.http
+	if method.MutualTLS() {
+		client = p.mutual
+		if mutual != "" {
+			place = mutual
+		}
+		if place != "" && !strings.HasPrefix(place, "https:") {
+			return "", nil, fmt.Errorf("oidc: %w: %s needs an https endpoint", ErrAuthMethod, method)
+		}
+	}
+	if place == "" {
+		return "", nil, fmt.Errorf("oidc: %s endpoint: %w", to, ErrNoEndpoint)
+	}
+	return place, client, nil
+}
+
+// authenticated posts a form as a client; it makes one attempt. No field or
+// header of extra replaces the client's credentials or what a grant consists of.
+// failed is the class of errors without an answer. sent are the values that
+// must not come back in the text of an error.
+func (p *Provider) authenticated(
+	ctx context.Context, c Client, md *Metadata, to Endpoint, form url.Values, extra Extra, failed error,
+) (a *answer, sent []string, err error) {
+	method, err := p.authMethod(c, md, to)
+	if err != nil {
+		return nil, nil, err
+	}
+	target, connections, err := p.place(md, to, method)
+	if err != nil {
+		return nil, nil, err
+	}
+	header := http.Header{}
+	for name, values := range extra.Header {
+		header[http.CanonicalHeaderKey(name)] = values
+	}
+	header.Del("Authorization")
+	for name, values := range extra.Args {
+		if !protectedTokenParameter(name) {
+			form[name] = values
+		}
+	}
+	if err := p.authenticate(c, method, md, header, form); err != nil {
+		return nil, nil, err
+	}
+	sent = sentSecrets(c, form)
+	header.Set("Accept", "application/json")
+	header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, nil, fmt.Errorf("oidc: %w: malformed url", failed)
+	}
+	r.Header = header
+	if a, err = connections.do(ctx, to, r, speaksOAuth); err != nil {
+		return nil, nil, fmt.Errorf("oidc: %w: %w", failed, err)
+	}
+	return a, sent, nil
 }

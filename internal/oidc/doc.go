@@ -13,14 +13,21 @@
 // The way of a login through the package:
 //
 //	Provider.Metadata          document, from cache or discovery (discovery.go)
-//	AuthorizationRequest.URL   where the user agent is sent (authorization_request.go)
-//	Provider.CheckResponseIssuer  RFC 9207, on the callback (issuer.go)
+//	Provider.Location          where the user agent is sent (authorization_request.go),
+//	                           signed (request_object.go) or pushed (pushed_request.go)
+//	Provider.CheckResponseIssuer  RFC 9207, on the callback (issuer.go), or
+//	Provider.VerifySignedResponse  JARM (signed_response.go)
 //	Provider.Redeem            code for tokens (token_endpoint.go)
 //	Provider.VerifyIDToken     rules in the order of the specification (idtoken.go);
 //	                           keys and their renewal (jwks.go, key_source.go)
 //	Provider.UserInfo          with the subject compared (userinfo.go)
 //	Provider.Refresh           later, and VerifyIDToken with Previous
-//	EndSessionURL              at logout (end_session.go)
+//	Provider.Revoke            at logout (revocation.go), and
+//	EndSessionURL              (end_session.go)
+//
+// Requests of a client have one way out (client_auth.go): it chooses method and
+// endpoint, signs assertions (assertion.go) with the secret, a private key
+// (private_key.go) or one of our own (signing_keys.go), or shows a certificate.
 //
 // All that comes from the provider is bounded in size, depth and time before
 // it is decoded (http_client.go, json.go). Texts of the provider appear in

@@ -24,9 +24,18 @@ var (
 	// ErrNoEndpoint: neither the configuration nor the discovery document
 	// names the endpoint that is needed.
 	ErrNoEndpoint = errors.New("endpoint unknown")
-	// ErrAuthMethod: no client authentication method can be used at the token
-	// endpoint with the credentials at hand.
+	// ErrAuthMethod: no client authentication method can be used at an endpoint
+	// with the credentials at hand.
 	ErrAuthMethod = errors.New("no usable client authentication method")
+	// ErrClientKey: secret or private key of the client cannot make the
+	// signature that is asked for.
+	ErrClientKey = errors.New("no usable client key")
+	// ErrPushedRequest: the pushed authorization request endpoint gave neither a
+	// reference nor an OAuth error.
+	ErrPushedRequest = errors.New("pushed authorization request endpoint")
+	// ErrRevocation: the revocation endpoint neither revoked nor gave an OAuth
+	// error.
+	ErrRevocation = errors.New("revocation endpoint")
 	// ErrIDToken: an ID token broke a rule. The error is a *Violation.
 	ErrIDToken = errors.New("id token refused")
 	// ErrResponseIssuer: the iss parameter of an authorization response is

@@ -59,7 +59,7 @@ func FuzzDiscoveryDocument(f *testing.F) {
 			}
 		}
 		if md.AuthorizationEndpoint != "" {
-			address, err := AuthorizationRequest{ClientID: "c", State: "the-state"}.URL(md)
+			address, err := urlOf(AuthorizationRequest{ClientID: "c", State: "the-state"}, md)
 			if err != nil || strings.Count(address, "state=the-state") < 1 {
 				t.Errorf("%s, %v", address, err)
 			}

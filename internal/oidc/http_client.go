@@ -70,7 +70,8 @@ type httpClient struct {
 	observe func(Call)       // nil for nobody
 }
 
-func newHTTPClient(o HTTPOptions) (*httpClient, error) {
+// newHTTPClient makes a client that shows certificate, if there is one.
+func newHTTPClient(o HTTPOptions, certificate *tls.Certificate) (*httpClient, error) {
 	proxy, err := newProxyRules(o)
 	if err != nil {
 		return nil, err
@@ -83,13 +84,18 @@ func newHTTPClient(o HTTPOptions) (*httpClient, error) {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, InsecureSkipVerify: o.InsecureSkipVerify} //nolint:gosec // only by explicit setting
+	if certificate != nil {
+		// Whatever authorities the provider names: some name none that fit.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }
+	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	transport := &http.Transport{
 		Proxy:                  proxy.choose,
 		GetProxyConnectHeader:  proxy.connectHeader,
 		DialContext:            (&net.Dialer{Timeout: timeout}).DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, InsecureSkipVerify: o.InsecureSkipVerify}, //nolint:gosec // only by explicit setting
+		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    timeout,
 		ResponseHeaderTimeout:  timeout,
 		MaxResponseHeaderBytes: maxHeader,

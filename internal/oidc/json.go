@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"unicode/utf8"
 )
 
@@ -22,7 +23,7 @@ var (
 	errJSONUTF8      = errors.New("json is not utf-8")
 	errJSONObject    = errors.New("not a json object")
 	errJSONSyntax    = errors.New("malformed json")
-	errJSONDuplicate = errors.New("json object names a member twice")
+	errJSONDuplicate = errors.New("json object names a member twice, with different values")
 )
 
 // boundJSON counts depth and values in one pass, without allocating. It does
@@ -57,8 +58,9 @@ func boundJSON(data []byte) error {
 }
 
 // decodeObject decodes one JSON object with nothing after it. Numbers stay
-// json.Number. A member that is named twice is refused: two readers of one
-// document must not see different values (RFC 7519 §4, RFC 8259 §4).
+// json.Number. A member that is named twice with different values is refused: two
+// readers of one document must not see different ones (RFC 7519 §4, RFC 8259 §4).
+// Keycloak names iss twice in signed authorization responses, with one value.
 func decodeObject(data []byte) (map[string]any, error) {
 	if err := boundJSON(data); err != nil {
 		return nil, err
@@ -113,12 +115,14 @@ func decodeMembers(d *json.Decoder) (any, error) {
 		if !ok {
 			return nil, errJSONSyntax
 		}
-		if _, twice := object[name]; twice {
-			return nil, errJSONDuplicate
-		}
-		if object[name], err = decodeValue(d); err != nil {
+		v, err := decodeValue(d)
+		if err != nil {
 			return nil, err
 		}
+		if first, twice := object[name]; twice && !reflect.DeepEqual(first, v) {
+			return nil, errJSONDuplicate
+		}
+		object[name] = v
 	}
 	return object, closing(d)
 }
@@ -160,5 +164,18 @@ func textsMember(object map[string]any, name string) ([]string, error) {
 		return out, nil
 	default:
 		return nil, fmt.Errorf("member %s is not a list of strings", name)
+	}
+}
+
+// flagMember is a member that must be a boolean where it is present and not
+// null.
+func flagMember(object map[string]any, name string) (bool, error) {
+	switch v := object[name].(type) {
+	case nil:
+		return false, nil
+	case bool:
+		return v, nil
+	default:
+		return false, fmt.Errorf("member %s is not a boolean", name)
 	}
 }

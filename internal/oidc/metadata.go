@@ -15,6 +15,13 @@ type Metadata struct {
 
 	// The endpoints: absolute http or https URLs, empty where unknown.
 	AuthorizationEndpoint, TokenEndpoint, UserInfoEndpoint, JWKSURI, EndSessionEndpoint string
+	// PAREndpoint is the pushed authorization request endpoint (RFC 9126 §5),
+	// RevocationEndpoint that of RFC 7009.
+	PAREndpoint, RevocationEndpoint string
+	// MutualTLS holds the endpoints for clients that authenticate themselves by
+	// mutual TLS (mtls_endpoint_aliases, RFC 8705 §5); where one is empty the
+	// ordinary one serves.
+	MutualTLS MutualTLSEndpoints
 
 	// TokenEndpointAuthMethods is token_endpoint_auth_methods_supported.
 	TokenEndpointAuthMethods []string
@@ -22,8 +29,13 @@ type Metadata struct {
 	IDTokenSigningAlgs []string
 	// CodeChallengeMethods is code_challenge_methods_supported.
 	CodeChallengeMethods []string
+	// ResponseSigningAlgs is authorization_signing_alg_values_supported (JARM §4).
+	ResponseSigningAlgs []string
 	// ResponseIssuer is authorization_response_iss_parameter_supported.
 	ResponseIssuer bool
+	// RequirePAR is require_pushed_authorization_requests, RequireRequestObject
+	// is require_signed_request_object (RFC 9101 §10.5).
+	RequirePAR, RequireRequestObject bool
 
 	// Document holds all members; nil where there was no discovery.
 	Document *Claims
@@ -35,6 +47,16 @@ type Metadata struct {
 // document.
 type Endpoints struct {
 	Authorization, Token, UserInfo, EndSession, JWKS string
+	// PAR is the pushed authorization request endpoint.
+	PAR, Revocation string
+	// MutualTLS are used in place of the ordinary ones by clients that
+	// authenticate themselves by mutual TLS.
+	MutualTLS MutualTLSEndpoints
+}
+
+// MutualTLSEndpoints are endpoints at which a client shows its certificate.
+type MutualTLSEndpoints struct {
+	Token, PAR, Revocation string
 }
 
 // check refuses endpoints that are no absolute http or https URLs.
@@ -45,6 +67,11 @@ func (e Endpoints) check() error {
 		{"user info", e.UserInfo},
 		{"end session", e.EndSession},
 		{"jwks", e.JWKS},
+		{"pushed authorization request", e.PAR},
+		{"revocation", e.Revocation},
+		{"mutual TLS token", e.MutualTLS.Token},
+		{"mutual TLS pushed authorization request", e.MutualTLS.PAR},
+		{"mutual TLS revocation", e.MutualTLS.Revocation},
 	} {
 		if x.url == "" {
 			continue
@@ -76,6 +103,11 @@ func (e Endpoints) override(md *Metadata) {
 		{&md.UserInfoEndpoint, e.UserInfo},
 		{&md.EndSessionEndpoint, e.EndSession},
 		{&md.JWKSURI, e.JWKS},
+		{&md.PAREndpoint, e.PAR},
+		{&md.RevocationEndpoint, e.Revocation},
+		{&md.MutualTLS.Token, e.MutualTLS.Token},
+		{&md.MutualTLS.PAR, e.MutualTLS.PAR},
+		{&md.MutualTLS.Revocation, e.MutualTLS.Revocation},
 	} {
 		if x.from != "" {
 			*x.to = x.from
@@ -96,25 +128,8 @@ func parseMetadata(raw []byte, object map[string]any, from string, e Endpoints) 
 	if md.Issuer == "" {
 		return nil, fmt.Errorf("document names no issuer")
 	}
-	secure := strings.HasPrefix(from, "https:")
-	for _, x := range []struct {
-		member, configured string
-		to                 *string
-		backChannel        bool
-	}{
-		{"authorization_endpoint", e.Authorization, &md.AuthorizationEndpoint, false},
-		{"token_endpoint", e.Token, &md.TokenEndpoint, true},
-		{"userinfo_endpoint", e.UserInfo, &md.UserInfoEndpoint, true},
-		{"jwks_uri", e.JWKS, &md.JWKSURI, true},
-		{"end_session_endpoint", e.EndSession, &md.EndSessionEndpoint, false},
-	} {
-		if x.configured != "" {
-			*x.to = x.configured
-			continue
-		}
-		if *x.to, err = endpointMember(object, x.member, secure && x.backChannel); err != nil {
-			return nil, err
-		}
+	if err := md.readEndpoints(object, strings.HasPrefix(from, "https:"), e); err != nil {
+		return nil, err
 	}
 	for _, x := range []struct {
 		member string
@@ -123,19 +138,60 @@ func parseMetadata(raw []byte, object map[string]any, from string, e Endpoints) 
 		{"token_endpoint_auth_methods_supported", &md.TokenEndpointAuthMethods},
 		{"id_token_signing_alg_values_supported", &md.IDTokenSigningAlgs},
 		{"code_challenge_methods_supported", &md.CodeChallengeMethods},
+		{"authorization_signing_alg_values_supported", &md.ResponseSigningAlgs},
 	} {
 		if *x.to, err = textsMember(object, x.member); err != nil {
 			return nil, err
 		}
 	}
-	switch v := object["authorization_response_iss_parameter_supported"].(type) {
-	case nil:
-	case bool:
-		md.ResponseIssuer = v
-	default:
-		return nil, fmt.Errorf("member authorization_response_iss_parameter_supported is not a boolean")
+	for _, x := range []struct {
+		member string
+		to     *bool
+	}{
+		{"authorization_response_iss_parameter_supported", &md.ResponseIssuer},
+		{"require_pushed_authorization_requests", &md.RequirePAR},
+		{"require_signed_request_object", &md.RequireRequestObject},
+	} {
+		if *x.to, err = flagMember(object, x.member); err != nil {
+			return nil, err
+		}
 	}
 	return md, nil
+}
+
+// readEndpoints reads the endpoints that are not configured. secure says that
+// the document came by https.
+func (md *Metadata) readEndpoints(object map[string]any, secure bool, e Endpoints) (err error) {
+	aliases, ok := object["mtls_endpoint_aliases"].(map[string]any)
+	if !ok && object["mtls_endpoint_aliases"] != nil {
+		return fmt.Errorf("member mtls_endpoint_aliases is not an object")
+	}
+	for _, x := range []struct {
+		of                 map[string]any
+		member, configured string
+		to                 *string
+		backChannel        bool
+	}{
+		{object, "authorization_endpoint", e.Authorization, &md.AuthorizationEndpoint, false},
+		{object, "token_endpoint", e.Token, &md.TokenEndpoint, true},
+		{object, "userinfo_endpoint", e.UserInfo, &md.UserInfoEndpoint, true},
+		{object, "jwks_uri", e.JWKS, &md.JWKSURI, true},
+		{object, "end_session_endpoint", e.EndSession, &md.EndSessionEndpoint, false},
+		{object, "pushed_authorization_request_endpoint", e.PAR, &md.PAREndpoint, true},
+		{object, "revocation_endpoint", e.Revocation, &md.RevocationEndpoint, true},
+		{aliases, "token_endpoint", e.MutualTLS.Token, &md.MutualTLS.Token, true},
+		{aliases, "pushed_authorization_request_endpoint", e.MutualTLS.PAR, &md.MutualTLS.PAR, true},
+		{aliases, "revocation_endpoint", e.MutualTLS.Revocation, &md.MutualTLS.Revocation, true},
+	} {
+		if x.configured != "" {
+			*x.to = x.configured
+			continue
+		}
+		if *x.to, err = endpointMember(x.of, x.member, secure && x.backChannel); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func endpointMember(object map[string]any, member string, httpsOnly bool) (string, error) {

@@ -1,11 +1,14 @@
 package oidc
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -43,18 +46,44 @@ type Options struct {
 	CacheTTL time.Duration
 	// HTTP are the settings of the calls.
 	HTTP HTTPOptions
-	// Now is the clock; nil means time.Now.
-	Now func() time.Time
+	// MutualTLS is for calls of clients that authenticate themselves by a
+	// certificate; nil means that there is none.
+	MutualTLS *MutualTLS
+	// OwnKeys are key pairs of the relying party, for clients without a private
+	// key of their own; nil means that there are none.
+	OwnKeys *SigningKeys
+	// Now is the clock; nil means time.Now. Rand makes identifiers; nil means
+	// crypto/rand.
+	Now  func() time.Time
+	Rand io.Reader
 	// Observe is told of every call; nil for nobody. It never blocks.
 	Observe func(c Call)
 }
 
-// Key is equal for equal settings, clock and observer apart, and different for
-// different ones. It tells no secret: providers are pooled by it.
+// MutualTLS shows a certificate to the provider (RFC 8705 §2). It must not be
+// changed.
+type MutualTLS struct {
+	Certificate tls.Certificate
+	// InsecureSkipVerify switches the verification of the provider's
+	// certificate off, for these calls.
+	InsecureSkipVerify bool
+}
+
+// key names the settings without telling the private key: a certificate stands
+// for it.
+func (m *MutualTLS) key() any {
+	if m == nil {
+		return nil
+	}
+	return []any{m.Certificate.Certificate, m.InsecureSkipVerify}
+}
+
+// Key is equal for equal settings, clock, own keys and observer apart, and
+// different for different ones. It tells no secret: providers are pooled by it.
 func (o Options) Key() string {
 	fields := []any{
 		o.Issuer, o.UsingPseudoIssuer, o.IssuersAllowed, o.Endpoints, o.ExtraJWKSURIs, o.DiscoveryHeaders,
-		o.RediscoveryLifetime, o.CacheTTL, o.HTTP,
+		o.RediscoveryLifetime, o.CacheTTL, o.HTTP, o.MutualTLS.key(),
 		o.HTTP.HTTPProxyAuthorization.Reveal(), o.HTTP.HTTPSProxyAuthorization.Reveal(),
 	}
 	text, err := json.Marshal(fields)
@@ -73,6 +102,7 @@ type Provider struct {
 	issuer   issuerName // zero with a pseudo issuer
 	fallback *Metadata  // what is known without a document
 	http     *httpClient
+	mutual   *httpClient     // nil without a certificate
 	document *documentSource // nil with a pseudo issuer
 	keys     *keySource
 }
@@ -89,6 +119,9 @@ func NewProvider(o Options) (*Provider, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
 	if err := o.Endpoints.check(); err != nil {
 		return nil, err
 	}
@@ -99,12 +132,20 @@ func NewProvider(o Options) (*Provider, error) {
 	}
 	o.IssuersAllowed, o.ExtraJWKSURIs = slices.Clone(o.IssuersAllowed), slices.Clone(o.ExtraJWKSURIs)
 	o.DiscoveryHeaders = o.DiscoveryHeaders.Clone()
-	client, err := newHTTPClient(o.HTTP)
+	client, err := newHTTPClient(o.HTTP, nil)
 	if err != nil {
 		return nil, err
 	}
 	client.now, client.observe = o.Now, o.Observe
 	p := &Provider{opts: o, http: client, fallback: configuredMetadata(o.Issuer, o.Endpoints)}
+	if o.MutualTLS != nil {
+		of := o.HTTP
+		of.InsecureSkipVerify = o.MutualTLS.InsecureSkipVerify
+		if p.mutual, err = newHTTPClient(of, &o.MutualTLS.Certificate); err != nil {
+			return nil, err
+		}
+		p.mutual.now, p.mutual.observe = o.Now, o.Observe
+	}
 	p.keys = &keySource{provider: p}
 	if o.UsingPseudoIssuer {
 		return p, nil
@@ -127,4 +168,7 @@ func (p *Provider) Close() {
 		p.document.flights.close()
 	}
 	p.http.client.CloseIdleConnections()
+	if p.mutual != nil {
+		p.mutual.client.CloseIdleConnections()
+	}
 }

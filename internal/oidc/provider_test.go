@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -36,7 +37,16 @@ func TestOptionsKeyCoversEverySetting(t *testing.T) {
 		"proxy secret":      func(o *Options) { o.HTTP.HTTPProxyAuthorization = secret.New("a") },
 		"other secret":      func(o *Options) { o.HTTP.HTTPProxyAuthorization = secret.New("b") },
 		"tls proxy secret":  func(o *Options) { o.HTTP.HTTPSProxyAuthorization = secret.New("a") },
-		"no proxy":          func(o *Options) { o.HTTP.NoProxy = []string{"x"} },
+		"certificate": func(o *Options) {
+			o.MutualTLS = &MutualTLS{Certificate: tls.Certificate{Certificate: [][]byte{{1}}}}
+		},
+		"other certificate": func(o *Options) {
+			o.MutualTLS = &MutualTLS{Certificate: tls.Certificate{Certificate: [][]byte{{2}}}}
+		},
+		"verification with a certificate": func(o *Options) {
+			o.MutualTLS = &MutualTLS{Certificate: tls.Certificate{Certificate: [][]byte{{1}}}, InsecureSkipVerify: true}
+		},
+		"no proxy": func(o *Options) { o.HTTP.NoProxy = []string{"x"} },
 	} {
 		o := base()
 		change(&o)

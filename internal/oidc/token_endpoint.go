@@ -34,7 +34,8 @@ type Extra struct {
 }
 
 // Redeem exchanges a code for tokens; it makes one attempt. Errors: *OAuthError,
-// ErrTokenEndpoint, ErrNoEndpoint, ErrAuthMethod, and those of Metadata.
+// ErrTokenEndpoint, ErrNoEndpoint, ErrAuthMethod, ErrClientKey, and those of
+// Metadata.
 func (p *Provider) Redeem(ctx context.Context, c Client, g CodeGrant, extra Extra) (*TokenResponse, error) {
 	form := url.Values{
 		"grant_type":   {"authorization_code"},
@@ -73,37 +74,24 @@ func (p *Provider) requestToken(ctx context.Context, c Client, form url.Values, 
 	if err != nil {
 		return nil, err
 	}
-	if md.TokenEndpoint == "" {
-		return nil, fmt.Errorf("oidc: token endpoint: %w", ErrNoEndpoint)
-	}
-	method, err := c.tokenAuthMethod(md)
+	a, sent, err := p.authenticated(ctx, c, md, EndpointToken, form, extra, ErrTokenEndpoint)
 	if err != nil {
 		return nil, err
 	}
-	sent := sentSecrets(c, form)
-	header := http.Header{}
-	for name, values := range extra.Header {
-		header[http.CanonicalHeaderKey(name)] = values
-	}
-	header.Del("Authorization")
-	for name, values := range extra.Args {
-		if !protectedTokenParameter(name) {
-			form[name] = values
-		}
-	}
-	c.authenticate(method, header, form)
-	header.Set("Accept", "application/json")
-	header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, md.TokenEndpoint, strings.NewReader(form.Encode()))
+	return readTokenAnswer(a, sent)
+}
+
+// readTokenAnswer reads the tokens of an answer, or its error.
+func readTokenAnswer(a *answer, sent []string) (*TokenResponse, error) {
+	object, err := readOAuthAnswer(a, sent, ErrTokenEndpoint)
 	if err != nil {
-		return nil, fmt.Errorf("oidc: %w: malformed url", ErrTokenEndpoint)
+		return nil, err
 	}
-	r.Header = header
-	a, err := p.http.do(ctx, EndpointToken, r, speaksOAuth)
+	t, err := parseTokenResponse(object, a)
 	if err != nil {
 		return nil, fmt.Errorf("oidc: %w: %w", ErrTokenEndpoint, err)
 	}
-	return readTokenAnswer(a, sent)
+	return t, nil
 }
 
 // speaksOAuth reports whether the body of an answer with this status is worth
@@ -112,31 +100,28 @@ func speaksOAuth(status int) bool {
 	return (status >= 200 && status <= 299) || (status >= 400 && status <= 499)
 }
 
-// readTokenAnswer tells tokens, an OAuth error and anything else apart. An
+// readOAuthAnswer tells a success, an OAuth error and anything else apart. An
 // OAuth error counts with 2xx and with 4xx. A server error is none, whatever
-// its body says: it must not end anybody's session.
-func readTokenAnswer(a *answer, sent []string) (*TokenResponse, error) {
+// its body says: it must not end anybody's session. failed is the class of the
+// errors.
+func readOAuthAnswer(a *answer, sent []string, failed error) (map[string]any, error) {
 	if !speaksOAuth(a.status) {
-		return nil, fmt.Errorf("oidc: %w: %w", ErrTokenEndpoint, &statusError{status: a.status})
+		return nil, fmt.Errorf("oidc: %w: %w", failed, &statusError{status: a.status})
 	}
 	object, err := a.object()
 	if err != nil {
 		if !a.ok() {
 			err = &statusError{status: a.status}
 		}
-		return nil, fmt.Errorf("oidc: %w: %w", ErrTokenEndpoint, err)
+		return nil, fmt.Errorf("oidc: %w: %w", failed, err)
 	}
 	if oauth := oauthError(object, a.status, sent); oauth != nil {
 		return nil, oauth
 	}
 	if !a.ok() {
-		return nil, fmt.Errorf("oidc: %w: %w", ErrTokenEndpoint, &statusError{status: a.status})
+		return nil, fmt.Errorf("oidc: %w: %w", failed, &statusError{status: a.status})
 	}
-	t, err := parseTokenResponse(object, a)
-	if err != nil {
-		return nil, fmt.Errorf("oidc: %w: %w", ErrTokenEndpoint, err)
-	}
-	return t, nil
+	return object, nil
 }
 
 // oauthError reads an error response (RFC 6749 §5.2); nil where there is none.
@@ -153,14 +138,18 @@ func oauthError(object map[string]any, status int, sent []string) *OAuthError {
 	return NewOAuthError(code, description, status)
 }
 
-// sentSecrets are the values of a token request that must not come back in the
+// minRedacted is the length from which a value is taken out of an error's text:
+// shorter ones would cut words.
+const minRedacted = 6
+
+// sentSecrets are the values of a request that must not come back in the
 // text of an error, even where the provider quotes them.
 func sentSecrets(c Client, form url.Values) []string {
 	var out []string
 	for _, s := range []string{
-		c.Secret.Reveal(), form.Get("code"), form.Get("code_verifier"), form.Get("refresh_token"),
+		c.Secret.Reveal(), form.Get("code"), form.Get("code_verifier"), form.Get("refresh_token"), form.Get("client_assertion"),
 	} {
-		if len(s) >= 6 {
+		if len(s) >= minRedacted {
 			out = append(out, s, url.QueryEscape(s))
 		}
 	}

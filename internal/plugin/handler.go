@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"crypto/tls"
 	"net/http"
 
 	"sallyport/internal/entity"
@@ -65,6 +66,10 @@ type Instance struct {
 	// Routes and Services the instance applies to; empty when it is global.
 	Route   *entity.Route
 	Service *entity.Service
+	// Certificate finds a certificate of the configuration by its id; nil where
+	// there is none. It is called while New runs, and not afterwards. The
+	// instance is made anew when what it found has changed.
+	Certificate func(id string) *tls.Certificate
 }
 
 // Closer is implemented by handlers that hold references to long-lived pools.

@@ -45,7 +45,12 @@ func (p *Provider) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 			lie.onAuthorize(p)
 		}
 	}
-	p.authorize(w, r, r.Form, nil)
+	values, problem := p.expand(r.Form)
+	if problem != "" {
+		p.errorPage(w, http.StatusBadRequest, problem)
+		return
+	}
+	p.authorize(w, r, values, nil)
 }
 
 // authorize decides what the user agent gets. fresh is the login that was made
@@ -94,7 +99,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, values url.
 // byte for byte. Nothing may be sent to a URI before this.
 func (p *Provider) checkTarget(v url.Values) (*authRequest, string) {
 	for name, values := range v {
-		if len(values) > 1 {
+		if len(values) > 1 && name != "audience" {
 			return nil, "The parameter " + name + " is sent twice."
 		}
 	}
@@ -111,8 +116,11 @@ func (p *Provider) checkTarget(v url.Values) (*authRequest, string) {
 		challenge: v.Get("code_challenge"), prompt: strings.Fields(v.Get("prompt")), maxAge: -1,
 		raw: v, loginHint: v.Get("login_hint"),
 	}
-	if q.mode != modeFormPost {
-		q.mode = modeQuery // the mode in which an unknown mode is refused
+	switch q.mode {
+	case modeFormPost, modeFormPostJWT:
+		q.mode = modeFormPost
+	default:
+		q.mode = modeQuery // also the mode in which an unknown mode is refused
 	}
 	return q, ""
 }
@@ -120,12 +128,10 @@ func (p *Provider) checkTarget(v url.Values) (*authRequest, string) {
 // check holds the rest of the request against the rules and reads max_age.
 func (q *authRequest) check(v url.Values) *oauthError {
 	switch mode := v.Get("response_mode"); {
-	case v.Has("request") || v.Has("request_uri"):
-		return &oauthError{"request_not_supported", "request objects are not supported"}
 	case v.Get("response_type") != "code":
 		return &oauthError{"unsupported_response_type", "response_type must be code"}
-	case mode != "" && mode != modeQuery && mode != modeFormPost:
-		return &oauthError{"invalid_request", "response_mode must be query or form_post"}
+	case mode != "" && mode != modeQuery && mode != modeFormPost && !q.signed():
+		return &oauthError{"invalid_request", "response_mode must be query, form_post, or one of them signed"}
 	case !slices.Contains(q.scope, "openid"):
 		return &oauthError{"invalid_scope", "scope must contain openid"}
 	case len(q.prompt) > 1 && slices.Contains(q.prompt, "none"):

@@ -7,23 +7,40 @@ import (
 
 func (p *Provider) serveDiscovery(w http.ResponseWriter, r *http.Request) {
 	doc := map[string]any{
-		"issuer":                                p.opts.Issuer,
-		"authorization_endpoint":                p.URL(endpointAuthorize),
-		"token_endpoint":                        p.URL(endpointToken),
-		"userinfo_endpoint":                     p.URL(endpointUserInfo),
-		"jwks_uri":                              p.URL(endpointJWKS),
-		"end_session_endpoint":                  p.URL(endpointLogout),
-		"response_types_supported":              []string{"code"},
-		"response_modes_supported":              []string{modeQuery, modeFormPost},
-		"grant_types_supported":                 []string{grantCode, grantRefresh},
-		"subject_types_supported":               []string{"public"},
-		"id_token_signing_alg_values_supported": p.opts.SigningAlgs,
-		"token_endpoint_auth_methods_supported": []string{methodBasic, methodPost, methodNone},
-		"scopes_supported":                      []string{"openid", "profile", "email", "address", "phone", "groups", "offline_access"},
-		"claims_supported":                      []string{"iss", "sub", "aud", "exp", "iat", "nonce", "auth_time", "sid", "at_hash", "preferred_username"},
-		"prompt_values_supported":               []string{"none", "login", "consent"},
-		"request_parameter_supported":           false,
-		"request_uri_parameter_supported":       false,
+		"issuer":                                     p.opts.Issuer,
+		"authorization_endpoint":                     p.URL(endpointAuthorize),
+		"token_endpoint":                             p.URL(endpointToken),
+		"userinfo_endpoint":                          p.URL(endpointUserInfo),
+		"jwks_uri":                                   p.URL(endpointJWKS),
+		"end_session_endpoint":                       p.URL(endpointLogout),
+		"response_types_supported":                   []string{"code"},
+		"response_modes_supported":                   []string{modeQuery, modeFormPost, modeJWT, modeQueryJWT, modeFormPostJWT},
+		"grant_types_supported":                      []string{grantCode, grantRefresh},
+		"subject_types_supported":                    []string{"public"},
+		"id_token_signing_alg_values_supported":      p.opts.SigningAlgs,
+		"token_endpoint_auth_methods_supported":      p.opts.AuthMethods,
+		"pushed_authorization_request_endpoint":      p.URL(endpointPAR),
+		"revocation_endpoint":                        p.URL(endpointRevoke),
+		"authorization_signing_alg_values_supported": p.opts.SigningAlgs,
+		"scopes_supported":                           []string{"openid", "profile", "email", "address", "phone", "groups", "offline_access"},
+		"claims_supported":                           []string{"iss", "sub", "aud", "exp", "iat", "nonce", "auth_time", "sid", "at_hash", "preferred_username"},
+		"prompt_values_supported":                    []string{"none", "login", "consent"},
+		"request_parameter_supported":                true,
+		"request_uri_parameter_supported":            false,
+	}
+	if p.opts.AnnouncePushed {
+		doc["require_pushed_authorization_requests"] = true
+	}
+	if p.opts.AnnounceSigned {
+		doc["require_signed_request_object"] = true
+	}
+	p.mu.Lock()
+	at := p.mutualTLS
+	p.mu.Unlock()
+	if at != "" {
+		doc["mtls_endpoint_aliases"] = map[string]any{
+			"token_endpoint": at + "/token", "pushed_authorization_request_endpoint": at + "/par", "revocation_endpoint": at + "/revoke",
+		}
 	}
 	if !p.opts.OmitPKCEMethods {
 		doc["code_challenge_methods_supported"] = p.opts.PKCEMethods

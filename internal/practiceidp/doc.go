@@ -13,9 +13,12 @@
 //	                  consent page, or answer
 //	interaction.go    what the pages post: credentials, consent
 //	response.go       code and state to the redirect URI, by query or form
-//	token_endpoint.go client_auth.go  code and refresh token for tokens
+//	pushed.go         requests that were handed over beforehand, or signed
+//	signed_response.go  answers in a token
+//	token_endpoint.go client_auth.go client_jwt.go  code and refresh token for tokens
 //	mint.go           ID tokens and access tokens
-//	userinfo.go end_session.go discovery.go  the other endpoints
+//	userinfo.go end_session.go discovery.go revoke.go  the other endpoints
+//	seen.go           the last request to each endpoint
 //	misbehaviour.go   the table; lies.go (ID tokens), wire.go (broken answers),
 //	                  rows.go (everything else)
 //

@@ -100,6 +100,8 @@ func TestAuthorizationRequestRules(t *testing.T) {
 		"redirect_uri with a suffix":  {"redirect_uri", redirectURI + "/"},
 		"redirect_uri without a port": {"redirect_uri", "http://rp.test:80/cb"},
 		"no redirect_uri":             {"redirect_uri", ""},
+		"a request object of nobody":  {"request", "x.y.z"},
+		"an unknown reference":        {"request_uri", "urn:ietf:params:oauth:request_uri:x"},
 	} {
 		if a := rp.authorize(pairs...); a.StatusCode != 400 || a.Header.Get("Location") != "" {
 			t.Errorf("%s: status %d, Location %q", name, a.StatusCode, a.Header.Get("Location"))
@@ -108,7 +110,6 @@ func TestAuthorizationRequestRules(t *testing.T) {
 	for want, cases := range map[string][][]string{
 		"unsupported_response_type": {{"response_type", "token"}},
 		"invalid_scope":             {{"scope", "profile"}},
-		"request_not_supported":     {{"request", "x"}},
 		"invalid_request": {
 			{"response_mode", "fragment"},
 			{"code_challenge_method", "plain"},

@@ -24,6 +24,8 @@ type minting struct {
 	seal func(signingInput string) []byte
 	// finish changes the compact serialisation.
 	finish func(compact string) string
+	// twice names a claim that is written a second time, with the same value.
+	twice string
 	// drop leaves the ID token out of the answer.
 	drop bool
 }
@@ -82,6 +84,9 @@ func (m *minting) compact() string {
 	payload, err := json.Marshal(m.claims)
 	if err != nil {
 		panic("practiceidp: " + err.Error()) // a value of ours that JSON cannot hold
+	}
+	if again, err := json.Marshal(map[string]any{m.twice: m.claims[m.twice]}); err == nil && m.twice != "" {
+		payload = append(append(payload[:len(payload)-1], ','), again[1:]...)
 	}
 	var token string
 	if m.seal == nil {

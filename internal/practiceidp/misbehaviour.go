@@ -17,6 +17,10 @@ type row struct {
 	onAuthorize func(p *Provider)
 	deny        *oauthError
 	response    func(v url.Values)
+	// signedResponse changes a signed response, pushed the answer to a pushed
+	// request.
+	signedResponse func(m *minting)
+	pushed         func(answer map[string]any)
 	// beforeSigning runs before an ID token is signed; idToken changes the
 	// token that belongs to a code, or with onRefresh the one of a refresh.
 	beforeSigning func(p *Provider)
@@ -29,6 +33,8 @@ type row struct {
 	// keepRefreshToken makes the refresh token stay as it is.
 	keepRefreshToken bool
 	userInfo         func(claims map[string]any)
+	// before runs when an endpoint is called, before its own work.
+	before func(endpoint string)
 	// fault answers in place of one endpoint (code and refresh are the two
 	// grants of the token endpoint).
 	endpoint string
@@ -65,7 +71,7 @@ func Misbehaviours() map[string]string {
 // rows builds the table afresh: rows may keep state, such as a count.
 func rows() map[string]*row {
 	table := map[string]*row{}
-	for _, r := range slices.Concat(tokenRows(), faultRows(), protocolRows(), callbackRows()) {
+	for _, r := range slices.Concat(tokenRows(), faultRows(), protocolRows(), callbackRows(), signedRows()) {
 		if table[r.name] != nil {
 			panic("practiceidp: two misbehaviours " + r.name)
 		}

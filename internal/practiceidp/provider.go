@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // Client is a registered OAuth client.
@@ -21,14 +23,26 @@ type Client struct {
 	// Secret is empty for a public client, which authenticates with none.
 	Secret string
 	// AuthMethods lists what the client may use: client_secret_basic,
-	// client_secret_post, none. Empty means the first two for a client with a
-	// secret, and none for one without.
+	// client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth,
+	// self_signed_tls_client_auth, none. Empty means the first two for a client
+	// with a secret, and none for one without.
 	AuthMethods []string
+	// Keys are the client's public keys, for assertions and request objects;
+	// KeysURI is where they are fetched each time in place of them.
+	Keys    jose.JSONWebKeySet
+	KeysURI string
+	// Certificate is the one that self_signed_tls_client_auth shows (DER), and
+	// SubjectDN the subject that tls_client_auth shows.
+	Certificate []byte
+	SubjectDN   string
 	// RedirectURIs and PostLogoutRedirectURIs are compared byte for byte.
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
 	// RequirePKCE refuses authorization requests without code_challenge.
 	RequirePKCE bool
+	// RequirePushed refuses authorization requests that were not pushed (RFC
+	// 9126 §6), RequireSigned those that are not signed (RFC 9101 §10.5).
+	RequirePushed, RequireSigned bool
 	// SkipConsent answers without the consent page.
 	SkipConsent bool
 }
@@ -78,6 +92,11 @@ type Options struct {
 	// OmitResponseIssuer neither announces nor sends the iss parameter of
 	// RFC 9207.
 	OmitResponseIssuer bool
+	// AnnouncePushed and AnnounceSigned say in the document that every client
+	// must push and sign its requests.
+	AnnouncePushed, AnnounceSigned bool
+	// AuthMethods is token_endpoint_auth_methods_supported; nil lists all.
+	AuthMethods []string
 	// OmitExpiresIn leaves expires_in out of token responses.
 	OmitExpiresIn bool
 }
@@ -108,6 +127,11 @@ type Provider struct {
 	access    map[string]accessToken
 	logins    map[string]*login // by login cookie value
 	consents  map[string]bool   // user NUL client NUL scope
+	pushed    map[string]pushedRequest
+	jtis      map[string]time.Time // of assertions, with their exp
+	seen      map[string]Seen
+	// mutualTLS is what AnnounceMutualTLS was told.
+	mutualTLS string
 }
 
 // New checks o and returns a provider. It does no I/O beyond reading random
@@ -124,6 +148,7 @@ func New(o Options) (*Provider, error) {
 		clients: map[string]*Client{}, users: map[string]*User{}, calls: map[string]int{},
 		codes: map[string]*code{}, grants: map[string]*grant{}, refresh: map[string]string{},
 		access: map[string]accessToken{}, logins: map[string]*login{}, consents: map[string]bool{},
+		pushed: map[string]pushedRequest{}, jtis: map[string]time.Time{}, seen: map[string]Seen{},
 	}
 	if p.keys == nil {
 		if p.keys, err = NewKeys(o.Rand); err != nil {
@@ -200,6 +225,9 @@ func fillDefaults(o *Options) {
 	if len(o.SigningAlgs) == 0 {
 		o.SigningAlgs = []string{"RS256", "ES256"}
 	}
+	if o.AuthMethods == nil {
+		o.AuthMethods = []string{methodBasic, methodPost, methodSecretJWT, methodPrivateKeyJWT, methodTLS, methodSelfSignedTLS, methodNone}
+	}
 	if len(o.PKCEMethods) == 0 {
 		o.PKCEMethods = []string{"S256"}
 	}
@@ -228,6 +256,8 @@ const (
 	endpointToken     = "token"
 	endpointUserInfo  = "userinfo"
 	endpointLogout    = "logout"
+	endpointPAR       = "par"
+	endpointRevoke    = "revoke"
 	endpointElsewhere = "elsewhere"
 )
 
@@ -247,10 +277,18 @@ func (p *Provider) endpoints() map[string]http.HandlerFunc {
 		"/token":      {endpointToken, p.serveToken},
 		"/userinfo":   {endpointUserInfo, p.serveUserInfo},
 		"/logout":     {endpointLogout, p.serveLogout},
+		"/par":        {endpointPAR, p.servePAR},
+		"/revoke":     {endpointRevoke, p.serveRevoke},
 		"/elsewhere":  {endpointElsewhere, http.NotFound},
 	} {
 		m[path] = func(w http.ResponseWriter, r *http.Request) {
 			p.count(e.name)
+			p.remember(e.name, r)
+			for _, lie := range p.active() {
+				if lie.before != nil {
+					lie.before(e.name)
+				}
+			}
 			e.handler(w, r)
 		}
 	}
@@ -276,7 +314,7 @@ const maxForm = 256 << 10
 func (p *Provider) Issuer() string { return p.opts.Issuer }
 
 // URL is the address of an endpoint: one of discovery, jwks, authorize, token,
-// userinfo, logout.
+// userinfo, logout, par, revoke.
 func (p *Provider) URL(endpoint string) string {
 	path := "/" + endpoint
 	if endpoint == endpointDiscovery {
@@ -286,7 +324,7 @@ func (p *Provider) URL(endpoint string) string {
 }
 
 // Calls tells how often an endpoint was called: discovery, jwks, authorize,
-// login, consent, token, userinfo, logout. Token requests are also counted by
+// login, consent, token, userinfo, logout, par, revoke. Token requests are also counted by
 // grant, as code and refresh; elsewhere counts requests that followed a
 // redirect to another host.
 func (p *Provider) Calls(endpoint string) int {
@@ -310,6 +348,14 @@ func (p *Provider) LogInAs(user string) {
 		panic("practiceidp: no user " + user)
 	}
 	p.autoLogin = user
+}
+
+// AnnounceMutualTLS puts mtls_endpoint_aliases (RFC 8705 §5) below another URL
+// of this provider into its document; an empty one announces none.
+func (p *Provider) AnnounceMutualTLS(issuer string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mutualTLS = strings.TrimSuffix(issuer, "/")
 }
 
 // RotateKeys replaces every signing key and its key id.

@@ -54,6 +54,7 @@ func (p *Provider) respond(w http.ResponseWriter, r *http.Request, q *authReques
 			lie.response(v)
 		}
 	}
+	v = p.sealResponse(q, v)
 	w.Header().Set("Cache-Control", "no-store")
 	if q.mode == modeFormPost {
 		p.formPostPage(w, q.redirectURI, v)

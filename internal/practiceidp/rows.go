@@ -30,6 +30,7 @@ func protocolRows() []*row {
 		{name: "pkce-plain-only", about: "the document lists plain alone", document: func(_ *Provider, doc map[string]any) {
 			doc["code_challenge_methods_supported"] = []string{"plain"}
 		}},
+		{name: "token-slow", about: "the token endpoint takes a second (to be accepted)", before: slow(endpointToken)},
 		{name: "jwks-no-keys", about: "an empty key set", jwks: func(*Keys, []map[string]any) []map[string]any {
 			return []map[string]any{}
 		}},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,6 +16,10 @@ type wireFault struct {
 	answer      func(p *Provider, w http.ResponseWriter, r *http.Request)
 }
 
+// fewFaults are those of endpoints whose answers are read by the same code as
+// the token endpoint's.
+var fewFaults = []string{"500", "invalid-request", "empty-object", "connection-cut", "redirect"}
+
 // faultRows are the broken answers, each once for every endpoint that a
 // relying party calls: token-500 and refresh-500, discovery-500 and so on.
 func faultRows() []*row {
@@ -24,10 +29,15 @@ func faultRows() []*row {
 		{"discovery-", endpointDiscovery},
 		{"jwks-", endpointJWKS},
 		{"userinfo-", endpointUserInfo},
+		{"par-", endpointPAR},
+		{"revoke-", endpointRevoke},
 	}
 	var table []*row
 	for _, e := range endpoints {
 		for _, f := range wireFaults() {
+			if (e.endpoint == endpointPAR || e.endpoint == endpointRevoke) && !slices.Contains(fewFaults, f.name) {
+				continue
+			}
 			table = append(table, &row{
 				name: e.prefix + f.name, about: f.about + " (" + e.endpoint + ")", endpoint: e.endpoint, fault: f.answer,
 			})
@@ -121,6 +131,15 @@ func drip(_ *Provider, w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-tick.C:
+		}
+	}
+}
+
+// slow makes an endpoint answer a second later.
+func slow(endpoint string) func(string) {
+	return func(asked string) {
+		if asked == endpoint {
+			time.Sleep(time.Second)
 		}
 	}
 }

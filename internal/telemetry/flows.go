@@ -41,6 +41,9 @@ var knownSteps = map[string]bool{
 	"signing keys":                           true,
 	"state":                                  true,
 	"token request":                          true,
+	"token revocation":                       true,
+	"pushed authorization request":           true,
+	"signed authorization response":          true,
 	"transaction":                            true,
 	"user info":                              true,
 }

@@ -1,11 +1,14 @@
 // Package e2e drives the built program from outside, with real components:
-// Keycloak as the OpenID Provider, Redis as the session store, Chromium as the
+// Keycloak and oidc-provider as the OpenID Provider, Redis as the session store, Chromium as the
 // browser. All tests stand behind the build tag integration and fail, never
 // skip, when a component is missing: `make deps` installs it.
 //
 //	main_test.go       the shared parts, started once: Keycloak, the built program
 //	process_test.go    starts and stops programs and keeps all they print
 //	keycloak_test.go   Keycloak and its admin REST API
+//	oidcprovider_test.go  the certified oidc-provider under TLS, with an authority
+//	                   for certificates; a user agent without script
+//	clients_test.go    examples/ about clients and requests, at Keycloak
 //	redis_test.go      a Redis server per test, and its whole contents
 //	gateway_test.go    the gateway process and its Admin API
 //	browser_test.go    Chromium, Keycloak's login and consent pages

@@ -129,12 +129,18 @@ func (g *gateway) get(t *testing.T, target string, header http.Header) reply {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			DisableKeepAlives: true,
-			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-				return (&net.Dialer{}).DialContext(ctx, network, g.proxy)
-			},
+			DialContext:       g.dial,
 		},
 	}
 	return send(t, client, r)
+}
+
+// dial takes the host of service.test for loopback.
+func (g *gateway) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if name, _, err := net.SplitHostPort(address); err == nil && name == host {
+		address = g.proxy
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
 func send(t *testing.T, client *http.Client, r *http.Request) reply {

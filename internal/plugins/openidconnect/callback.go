@@ -8,13 +8,24 @@ import (
 
 	"sallyport/internal/flow"
 	"sallyport/internal/message"
+	"sallyport/internal/oidc"
 	"sallyport/internal/plugins/openidconnect/config"
 	"sallyport/internal/session"
 )
 
 // callback is an authorization response on its way through the checks.
 type callback struct {
+	// callbackParams are what counts: those of the request or, for a signed
+	// response, those inside it.
 	callbackParams
+	// sent are the parameters of the request.
+	sent callbackParams
+	// signed is a signed response, not verified yet, and malformed why there is
+	// none; both are nil unless response_mode asks for one. brokenToken tells that
+	// the malformed one has the parts of a token.
+	signed      *oidc.SignedResponse
+	malformed   error
+	brokenToken bool
 	// state is nil when it did not open or was missing.
 	state  *loginState
 	client *config.Client
@@ -34,7 +45,8 @@ func (h *handler) readCallback(v *visit) (*callback, error) {
 	if err := h.readParams(v, &read, at); err != nil {
 		return nil, err
 	}
-	if !read.looksLikeCallback() && !read.marked {
+	h.openResponse(&read)
+	if !read.mayBeOne(at) {
 		return nil, nil
 	}
 	c := new(callback)
@@ -50,7 +62,7 @@ func (h *handler) readCallback(v *visit) (*callback, error) {
 	if at || c.marked {
 		return c, nil
 	}
-	if !c.hasCode && !c.hasError {
+	if !c.hasCode && !c.hasError && !c.brokenToken {
 		return nil, nil // an application's own state
 	}
 	if _, has := h.browser.Find(v.Visit); !has {
@@ -64,6 +76,12 @@ func (h *handler) readCallback(v *visit) (*callback, error) {
 		return nil, nil // an application's own callback, right after our login
 	}
 	return c, nil
+}
+
+// mayBeOne tells whether there is anything of a callback at all. at is as for
+// readParams.
+func (c *callback) mayBeOne(at bool) bool {
+	return c.looksLikeCallback() || c.marked || c.brokenToken || at && c.malformed != nil
 }
 
 // readParams collects the parameters of query and form. at tells that the
@@ -186,7 +204,7 @@ func (h *handler) callback(w http.ResponseWriter, v *visit, c *callback) (after,
 // fails here is refused without a target.
 func (h *handler) belongs(v *visit, c *callback) (refused bool, err error) {
 	no := func(status int, cause string) (bool, error) {
-		v.emit(flow.Event{Kind: flow.Callback, Step: "state", Verdict: flow.Refused, Found: cause, Clause: "RFC 6749 10.12"})
+		v.emit(flow.Event{Kind: flow.Callback, Step: "state", Verdict: flow.Refused, Found: cause, Err: c.malformed, Clause: "RFC 6749 10.12"})
 		return true, v.refuse(outcome{
 			status: status, cause: cause, title: "This sign-in cannot be finished",
 			text: "The answer of the identity provider does not belong to a sign-in that was started here. Go back to the page you wanted and try again.",
@@ -199,6 +217,8 @@ func (h *handler) belongs(v *visit, c *callback) (refused bool, err error) {
 		return no(http.StatusBadRequest, "callback has too many parameters")
 	case c.oversized != "" && c.oversized != "state":
 		return no(http.StatusBadRequest, "callback parameter "+c.oversized+" is too long")
+	case h.signedResponses() && c.signed == nil:
+		return no(http.StatusUnauthorized, "authorization response is not signed as response_mode demands")
 	case c.state == nil && c.hasState:
 		return no(http.StatusUnauthorized, "state does not open")
 	case c.state == nil:
@@ -232,9 +252,9 @@ func (h *handler) strict() bool {
 func (h *handler) relay(w http.ResponseWriter, v *visit, c *callback) error {
 	v.emit(flow.Event{Kind: flow.Callback, Step: "same-origin repeat", Verdict: flow.Passed})
 	if v.q.HTTP.Method == http.MethodPost {
-		return writeRelayPost(w, c.state.RedirectURI, &c.callbackParams)
+		return writeRelayPost(w, c.state.RedirectURI, &c.sent)
 	}
-	return writeRelayGet(w, c.state.RedirectURI, &c.callbackParams)
+	return writeRelayGet(w, c.state.RedirectURI, &c.sent)
 }
 
 // targetFrom is the target of the login: from the state, or from the companion

@@ -14,5 +14,8 @@
 // Beside them: state.go (the sealed login state), target.go (where a browser may
 // be sent), relay.go (same-origin repeat of a cross-site callback), outcome.go
 // (statuses, pages and redirects of everything that goes wrong), headers.go
-// (what upstream and browser learn), pools.go (what outlives a configuration).
+// (what upstream and browser learn), pools.go (what outlives a configuration),
+// choice.go (what a request asks for: its client, values for the IdP),
+// signed_response.go (JARM), mutual_tls.go, issuers.go and jwks.go (the plugin's
+// paths on the Admin API).
 package openidconnect

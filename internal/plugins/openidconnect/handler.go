@@ -60,6 +60,8 @@ type shared struct {
 	// opened and openedMemory keep opened session records: those of Redis and
 	// of cookies, and those of the memory store, which are in the heap already.
 	opened, openedMemory session.Cache
+	// signing are the plugin's own key pairs, for clients without client_jwk.
+	signing *oidc.SigningKeys
 }
 
 // Definition introduces the plugin. What it pools belongs to the returned
@@ -76,6 +78,7 @@ func Definition(d Deps) plugin.Definition {
 	f.providers.close = func(p *oidc.Provider) { p.Close() }
 	f.stores.close = func(s Store) { s.Close() }
 	f.secrets.logger, f.secrets.random = d.Logger, d.Rand
+	f.signing = oidc.NewSigningKeys(d.Now, d.Rand)
 	return plugin.Definition{
 		Name:       Name,
 		Priority:   priority,
@@ -134,7 +137,11 @@ func (f *shared) compile(i plugin.Instance) (_ *handler, err error) {
 			h.Close()
 		}
 	}()
-	if err := h.openPools(); err != nil {
+	mutual, err := mutualTLS(c, i.Certificate)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.openPools(mutual); err != nil {
 		return nil, err
 	}
 	if err := h.openSessions(); err != nil {
@@ -146,11 +153,12 @@ func (f *shared) compile(i plugin.Instance) (_ *handler, err error) {
 	return h, nil
 }
 
-func (h *handler) openPools() error {
+func (h *handler) openPools(mutual *oidc.MutualTLS) error {
 	c := h.config
 	if c.Issuer.Issuer != "" {
 		options := c.Provider()
-		options.Now, options.Observe = h.Now, h.observeCall
+		options.MutualTLS, options.OwnKeys = mutual, h.signing
+		options.Now, options.Rand, options.Observe = h.Now, h.Rand, h.observeCall
 		provider, release, err := h.providers.acquire(options.Key(), func() (*oidc.Provider, error) {
 			return oidc.NewProvider(options)
 		})

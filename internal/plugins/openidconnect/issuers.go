@@ -19,7 +19,10 @@ const issuersPath = "/openid-connect/issuers"
 
 // adminPaths are the plugin's paths on the Admin API (C9).
 func (f *shared) adminPaths() []plugin.AdminPath {
-	return []plugin.AdminPath{{Path: issuersPath, Handler: http.HandlerFunc(f.serveIssuers)}}
+	return []plugin.AdminPath{
+		{Path: issuersPath, Handler: http.HandlerFunc(f.serveIssuers)},
+		{Path: jwksPath, Handler: http.HandlerFunc(f.serveJWKS)},
+	}
 }
 
 // issuer is a discovery cache object as Kong shows it. One without a

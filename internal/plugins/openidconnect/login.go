@@ -59,7 +59,7 @@ func (h *handler) login(w http.ResponseWriter, v *visit, s loginStart) error {
 	v.step(flow.Login, "discovery", "OpenID Connect Discovery 4", start, nil)
 	location, err := h.authorizationRequest(v, st, md, client)
 	if err != nil {
-		return v.providerFailed(flow.Login, "authorization request", err, client)
+		return v.requestFailed(err, client)
 	}
 	v.step(flow.Login, "authorization request", "OpenID Connect Core 3.1.2.1", start, nil)
 	h.Meter.Login(resultStarted)
@@ -113,6 +113,7 @@ func (h *handler) authorizationRequest(v *visit, st *loginState, md *oidc.Metada
 		ClientID: client.ID, RedirectURI: st.RedirectURI, ResponseMode: string(a.ResponseMode), Scopes: a.Scopes,
 		State: state, Nonce: st.nonce(h.keys, key[:]), MaxAge: a.MaxAge, Audience: a.Audience,
 		Fixed: a.Fixed, FromUserAgent: passedArguments(v.q.Canonical.RawQuery, a.ClientArguments),
+		Push: demanded(a.PAR, md.RequirePAR), RequestObject: demanded(a.RequestObject, md.RequireRequestObject),
 	}
 	use, onlyPlain := oidc.UsePKCE(a.PKCE, md)
 	if use {
@@ -121,9 +122,13 @@ func (h *handler) authorizationRequest(v *visit, st *loginState, md *oidc.Metada
 	if onlyPlain {
 		h.Logger.WarnContext(v.ctx, "the identity provider offers no code challenge method but plain: none is sent", "plugin_id", h.id)
 	}
-	location, err := request.URL(md)
+	start := h.Now()
+	location, err := h.provider.Location(v.ctx, client.Client, md, request)
 	if err != nil {
 		return "", err
+	}
+	if request.Push {
+		v.step(flow.Login, "pushed authorization request", "RFC 9126 2", start, nil)
 	}
 	v.cookies(lines)
 	v.cookies(target)
@@ -216,49 +221,6 @@ func (h *handler) targetOf(v *visit) string {
 		return v.q.Canonical.URL()
 	}
 	return v.q.Canonical.Origin() + v.q.Canonical.RawPath
-}
-
-// chooseClient picks the client that the request asks for in header, query or form
-// ; nil when none is configured.
-func (h *handler) chooseClient(v *visit) *config.Client {
-	if len(h.config.Clients) < 2 {
-		return h.config.ChooseClient("")
-	}
-	name := h.config.Client.Argument
-	dashed := strings.ReplaceAll(name, "_", "-")
-	for _, header := range []string{"X-" + dashed, dashed} {
-		if asked := v.q.HTTP.Header.Get(header); asked != "" {
-			return h.config.ChooseClient(asked)
-		}
-	}
-	if asked := passedArguments(v.q.Canonical.RawQuery, []string{name}).Get(name); asked != "" {
-		return h.config.ChooseClient(asked)
-	}
-	if v.q.HTTP.Method == http.MethodPost {
-		if form, ok, err := v.q.PeekForm(); err == nil && ok {
-			asked, _ := form.Get(name)
-			return h.config.ChooseClient(asked)
-		}
-	}
-	return h.config.ChooseClient("")
-}
-
-// maxPassedArgument bounds a query argument that is passed on to the IdP.
-const maxPassedArgument = 1024
-
-// passedArguments takes the named arguments from a query.
-func passedArguments(rawQuery string, names []string) url.Values {
-	if len(names) == 0 || rawQuery == "" {
-		return nil
-	}
-	all, _ := url.ParseQuery(rawQuery) // what cannot be decoded is left out
-	out := url.Values{}
-	for _, name := range names {
-		if value := all.Get(name); value != "" && len(value) <= maxPassedArgument {
-			out.Set(name, value)
-		}
-	}
-	return out
 }
 
 func (h *handler) random() io.Reader {

@@ -8,6 +8,9 @@ import (
 
 	"sallyport/internal/flow"
 	"sallyport/internal/oidc"
+	"sallyport/internal/plugins/openidconnect/config"
+	"sallyport/internal/secret"
+	"sallyport/internal/session"
 )
 
 // isLogout tells whether a request asks for a logout: by its method together
@@ -44,11 +47,35 @@ func (h *handler) isLogout(v *visit) (bool, error) {
 	return has, nil
 }
 
+// revoke tells the IdP to forget the tokens of a session that ends, each by its
+// own setting (RFC 7009). What goes wrong is reported and stops nothing.
+func (h *handler) revoke(v *visit, e *session.Entry, client *config.Client) {
+	l := &h.config.Logout
+	if !l.Revoke {
+		return
+	}
+	for _, t := range []struct {
+		wanted bool
+		hint   string
+		token  secret.String
+	}{
+		{l.RevokeRefresh, "refresh_token", e.RefreshToken},
+		{l.RevokeAccess, "access_token", e.AccessToken},
+	} {
+		if !t.wanted || t.token.Empty() {
+			continue
+		}
+		start := h.Now()
+		err := h.provider.Revoke(v.ctx, client.Client, oidc.Revocation{Token: t.token, Hint: t.hint, Parameter: l.RevokedParameter})
+		v.step(flow.Logout, "token revocation", "RFC 7009 2.1", start, err)
+	}
+}
+
 // logout ends the session here, then sends the user agent to the IdP's end
 // session endpoint (OpenID Connect RP-Initiated Logout 1.0), or to
 // logout_redirect_uri where the IdP has none. It is never proxied.
 func (h *handler) logout(w http.ResponseWriter, v *visit) error {
-	client := h.config.ChooseClient("")
+	client := h.chooseClient(v)
 	request := oidc.EndSession{}
 	came := len(v.q.HTTP.CookiesNamed(h.config.Session.Cookie.Name)) > 0
 	if !came && v.foreign() {
@@ -68,6 +95,7 @@ func (h *handler) logout(w http.ResponseWriter, v *visit) error {
 		request.IDTokenHint = e.IDToken
 		if own, ok := h.config.ClientByID(e.Realm.ClientID); ok {
 			client = own
+			h.revoke(v, &e, own)
 		}
 	}
 	start := h.Now()

@@ -30,7 +30,8 @@ type outcome struct {
 	tokenError string
 	// err is for the log.
 	err error
-	// client is whose redirects apply; nil means the first one's.
+	// client is whose redirects apply; nil means the one that the request asks
+	// for.
 	client *config.Client
 }
 
@@ -49,7 +50,7 @@ func (v *visit) refuse(o outcome) error {
 	}
 	client := o.client
 	if client == nil {
-		client = h.config.ChooseClient("")
+		client = h.chooseClient(v)
 	}
 	e.RedirectTo = redirectFor(client, o.status)
 	switch o.status {
@@ -181,10 +182,10 @@ func grantRefused(err error) bool {
 	return ok && oauth.Code == invalidGrant
 }
 
-// tokenRefused is the outcome of a token or an answer that broke a rule.
-func (v *visit) tokenRefused(kind flow.Kind, err error, o outcome) error {
+// tokenRefused is the outcome of a callback whose token or answer broke a rule.
+func (v *visit) tokenRefused(err error, o outcome) error {
 	name, clause, _ := oidc.Rule(err)
-	e := flow.Event{Kind: kind, Step: o.cause, Verdict: flow.Refused, Err: err, Clause: clause}
+	e := flow.Event{Kind: flow.Callback, Step: o.cause, Verdict: flow.Refused, Err: err, Clause: clause}
 	if violation, ok := errors.AsType[*oidc.Violation](err); ok {
 		e.Expected, e.Found = violation.Expected, violation.Found
 		e.Step = fmt.Sprintf("%s: %s", o.cause, name)

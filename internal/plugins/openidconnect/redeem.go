@@ -39,7 +39,7 @@ func (h *handler) redeem(w http.ResponseWriter, v *visit, c *callback) (after, e
 			grant.Verifier = secret.New(st.verifier(h.keys, key[:]))
 		}
 	}
-	tokens, err := h.provider.Redeem(v.ctx, c.client.Client, grant, h.config.TokenExtra())
+	tokens, err := h.provider.Redeem(v.ctx, c.client.Client, grant, h.tokenExtra(v))
 	v.step(flow.Callback, "token request", "OpenID Connect Core 3.1.3", start, err)
 	if err != nil {
 		return after{}, v.redemptionFailed(c, err)
@@ -91,7 +91,7 @@ func (h *handler) verify(v *visit, c *callback, tokens *oidc.TokenResponse) (*gr
 	idToken, err := h.provider.VerifyIDToken(v.ctx, tokens.IDToken, check)
 	switch {
 	case errors.Is(err, oidc.ErrIDToken):
-		return nil, v.tokenRefused(flow.Callback, err, outcome{cause: "id token", client: c.client})
+		return nil, v.tokenRefused(err, outcome{cause: "id token", client: c.client})
 	case err != nil:
 		return nil, v.providerFailed(flow.Callback, "signing keys", err, c.client)
 	}
@@ -105,7 +105,7 @@ func (h *handler) verify(v *visit, c *callback, tokens *oidc.TokenResponse) (*gr
 	v.step(flow.Callback, "user info", "OpenID Connect Core 5.3", start, err)
 	switch {
 	case errors.Is(err, oidc.ErrUserInfoSubject):
-		return nil, v.tokenRefused(flow.Callback, err, outcome{cause: "user info", client: c.client})
+		return nil, v.tokenRefused(err, outcome{cause: "user info", client: c.client})
 	case err != nil:
 		return nil, v.providerFailed(flow.Callback, "user info", err, c.client)
 	}

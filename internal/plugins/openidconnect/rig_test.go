@@ -3,6 +3,7 @@ package openidconnect_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"html"
 	"io"
@@ -51,7 +52,7 @@ type rig struct {
 	echo    *echo.Handler
 	gateway *httptest.Server
 	// admin is what the plugin serves on the Admin API.
-	admin http.Handler
+	admin *http.ServeMux
 	store *store.Store
 	// sessions is the session store of the plugin.
 	sessions *faultyStore
@@ -119,6 +120,10 @@ type rigOptions struct {
 	route map[string]any
 	// trusted are the peers whose X-Forwarded-* count.
 	trusted []netip.Prefix
+	// tls puts the practice IdP under TLS, by a certificate that nobody trusts.
+	tls bool
+	// certificates are those of the configuration.
+	certificates map[string]*tls.Certificate
 }
 
 // newRig starts a rig. The plugin sits on a route for every host.
@@ -131,8 +136,15 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		Logger: logger, Events: r.events, Meter: r.meter, Now: r.clock.now,
 		OpenStore: func(config.StoreConfig) (openidconnect.Store, error) { return r.sessions, nil },
 	})
-	r.admin = definition.Admin[0].Handler
-	g := gateway.New(gateway.Options{Definitions: []plugin.Definition{definition}, Logger: logger, Poison: true})
+	r.admin = http.NewServeMux()
+	for _, path := range definition.Admin {
+		r.admin.Handle(path.Path, path.Handler)
+		r.admin.Handle(path.Path+"/", path.Handler)
+	}
+	g := gateway.New(gateway.Options{
+		Definitions: []plugin.Definition{definition}, Logger: logger, Poison: true,
+		Certificates: func(id string) *tls.Certificate { return o.certificates[id] },
+	})
 	t.Cleanup(g.Close)
 	r.gateway = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		m, err := message.New(req, message.Options{Trusted: r.trusted, ListenPort: 8000})
@@ -161,7 +173,11 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	if o.idp != nil {
 		o.idp(&idpOptions)
 	}
-	r.idp = idptest.Start(t, idpOptions)
+	serve := idptest.Start
+	if o.tls {
+		serve = idptest.StartTLS
+	}
+	r.idp = serve(t, idpOptions)
 	r.configure(definition, g, upstream.URL, o)
 	return r
 }
@@ -201,16 +217,19 @@ func (r *rig) configure(d plugin.Definition, g *gateway.Gateway, upstream string
 	}
 }
 
-// change patches the plugin's configuration.
+// change patches the plugin's configuration, which must be accepted.
 func (r *rig) change(values map[string]any) {
 	r.t.Helper()
-	err := r.store.Update(r.t.Context(), func(tx *store.Tx) error {
+	if err := r.patch(values); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) patch(values map[string]any) error {
+	return r.store.Update(r.t.Context(), func(tx *store.Tx) error {
 		_, err := tx.Patch("plugins", "11111111-2222-3333-4444-555555555555", store.Object{"config": values})
 		return err
 	})
-	if err != nil {
-		r.t.Fatal(err)
-	}
 }
 
 // browser is a user agent with a cookie jar that follows nothing by itself.
@@ -226,8 +245,11 @@ func (r *rig) browser() *browser {
 		r.t.Fatal(err)
 	}
 	return &browser{r: r, jar: jar, client: &http.Client{
-		Transport: &http.Transport{DisableKeepAlives: true}, // not the default one, whose idle connections every httptest.Server closes
-		Jar:       jar, Timeout: 20 * time.Second,
+		Transport: &http.Transport{ // not the default one, whose idle connections every httptest.Server closes
+			DisableKeepAlives: true,
+			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12},
+		},
+		Jar: jar, Timeout: 20 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }

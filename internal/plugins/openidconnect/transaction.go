@@ -7,7 +7,7 @@ import (
 	"sallyport/internal/oidc"
 )
 
-// transaction checks time, browser, issuer and error of a response. A login in
+// transaction checks time, browser, sender and error of a response. A login in
 // the result is one that starts again by itself.
 func (h *handler) transaction(v *visit, c *callback) (after, error) {
 	st := c.state
@@ -22,12 +22,8 @@ func (h *handler) transaction(v *visit, c *callback) (after, error) {
 	case !st.boundTo(key[:]):
 		return h.stale(v, c, "the key cookie is another browser's", "The sign-in was started in another browser.")
 	}
-	md, err := h.provider.Metadata(v.ctx)
-	if err != nil {
-		return after{}, v.providerFailed(flow.Callback, "discovery", err, c.client)
-	}
-	if err := h.provider.CheckResponseIssuer(md, c.Issuer, c.hasIssuer); err != nil {
-		return after{}, v.tokenRefused(flow.Callback, err, outcome{cause: "authorization response issuer", client: c.client})
+	if err := h.verifyResponse(v, c); err != nil {
+		return after{}, err
 	}
 	if c.hasError {
 		return h.providerError(v, c)

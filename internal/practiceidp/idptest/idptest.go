@@ -4,6 +4,8 @@ package idptest
 
 import (
 	"crypto/rand"
+	"crypto/tls"
+	"log/slog"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -19,9 +21,25 @@ var sharedKeys = sync.OnceValues(func() (*practiceidp.Keys, error) { return prac
 // of the process share.
 func Start(t testing.TB, o practiceidp.Options) *practiceidp.Provider {
 	t.Helper()
+	return start(t, o, "http", (*httptest.Server).Start)
+}
+
+// StartTLS is Start under TLS, by a certificate that nobody trusts. Clients are
+// asked for one of theirs, and need not have it.
+func StartTLS(t testing.TB, o practiceidp.Options) *practiceidp.Provider {
+	t.Helper()
+	return start(t, o, "https", func(s *httptest.Server) {
+		s.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}
+		s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // handshakes that a test means to fail
+		s.StartTLS()
+	})
+}
+
+func start(t testing.TB, o practiceidp.Options, scheme string, serve func(*httptest.Server)) *practiceidp.Provider {
+	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	if o.Issuer == "" {
-		o.Issuer = "http://" + server.Listener.Addr().String()
+		o.Issuer = scheme + "://" + server.Listener.Addr().String()
 	}
 	if o.Keys == nil {
 		keys, err := sharedKeys()
@@ -35,7 +53,7 @@ func Start(t testing.TB, o practiceidp.Options) *practiceidp.Provider {
 		t.Fatal(err)
 	}
 	server.Config.Handler = p
-	server.Start()
+	serve(server)
 	t.Cleanup(func() {
 		server.CloseClientConnections() // ends answers that never end
 		server.Close()

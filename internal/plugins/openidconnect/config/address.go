@@ -65,6 +65,17 @@ func endpoint(v any) error {
 	return nil
 }
 
+// secureEndpoint is endpoint for one at which a certificate is shown.
+func secureEndpoint(v any) error {
+	if err := endpoint(v); err != nil {
+		return err
+	}
+	if text, _ := v.(string); !strings.HasPrefix(strings.ToLower(text), "https:") {
+		return errors.New("expected an https URL: mutual TLS needs TLS")
+	}
+	return nil
+}
+
 // issuerURL checks an issuer identifier or the URL of its discovery document:
 // neither has a fragment (OpenID Connect Discovery 1.0 §3).
 func issuerURL(v any) error { return endpoint(v) }

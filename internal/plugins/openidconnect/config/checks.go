@@ -22,6 +22,9 @@ func checks() []schema.Check {
 		checkCookie("authorization_cookie_"),
 		checkCookieNames(),
 		checkPerClient(),
+		checkClientIDs(),
+		checkClientKeys(),
+		checkClientCertificate(),
 		checkLogoutBody(),
 		checkAlgorithms(),
 		checkRedis(),
@@ -31,7 +34,7 @@ func checks() []schema.Check {
 // perClient are the lists that stand beside client_id.
 func perClient() []string {
 	return []string{
-		"client_secret", "client_auth", "redirect_uri", "login_redirect_uri", "logout_redirect_uri",
+		"client_secret", "client_auth", "client_alg", "client_jwk", "redirect_uri", "login_redirect_uri", "logout_redirect_uri",
 		"unauthorized_redirect_uri", "forbidden_redirect_uri", "unexpected_redirect_uri",
 	}
 }

@@ -9,6 +9,8 @@ import (
 // Client is one configured client with everything that stands beside it.
 type Client struct {
 	oidc.Client
+	// Position is where its id stands in client_id, from 1.
+	Position int
 	// Redirect is the redirect_uri; zero means that it is derived from the
 	// request.
 	Redirect Address
@@ -25,6 +27,10 @@ type Client struct {
 // left out.
 func (c *Config) clients() []Client {
 	out := make([]Client, 0, len(c.Client.ids))
+	keys := make([]*oidc.PrivateKey, len(c.Client.keys))
+	for i := range c.Client.keys {
+		keys[i] = c.Client.keys[i].parse()
+	}
 	for i, id := range c.Client.ids {
 		if id == "" {
 			continue
@@ -33,7 +39,11 @@ func (c *Config) clients() []Client {
 			Client: oidc.Client{
 				ID: id, Secret: beside(c.Client.secrets, i),
 				AuthMethod: beside(c.Client.auth, i), TokenAuthMethod: c.Client.tokenAuth,
+				PARAuthMethod: c.Client.parAuth, RevocationAuthMethod: c.Client.revocationAuth,
+				SigningAlg: beside(c.Client.algs, i), Key: beside(keys, i),
+				IssuerAudience: c.Own.AssertionAudience == AudienceIssuer,
 			},
+			Position:     i + 1,
 			Redirect:     beside(c.Callback.redirects, i),
 			AfterLogin:   beside(c.Login.redirects, i),
 			AfterLogout:  beside(c.Logout.redirects, i),
@@ -77,8 +87,12 @@ func (c *Config) ChooseClient(asked string) *Client {
 	if found, ok := c.ClientByID(asked); ok {
 		return found
 	}
-	if i, err := strconv.Atoi(asked); err == nil && i >= 1 && i <= len(c.Clients) {
-		return &c.Clients[i-1]
+	if position, err := strconv.Atoi(asked); err == nil {
+		for i := range c.Clients {
+			if c.Clients[i].Position == position {
+				return &c.Clients[i]
+			}
+		}
 	}
 	return &c.Clients[0]
 }

@@ -97,6 +97,7 @@ func (c *Config) warn() {
 	say(!c.Verification.Claims, "config.verify_claims: standard claims of ID Tokens are not verified")
 	say(!c.Verification.Nonce, "config.verify_nonce: the nonce of ID Tokens is not verified")
 	say(!c.HTTP.Verify, "config.ssl_verify: certificates of the provider are not verified")
+	say(!c.Client.VerifyMutualTLS, "config.tls_client_auth_ssl_verify: the certificate of the provider is not verified where ours is shown")
 	say(c.Store.Storage == StorageRedis && c.Store.Redis.TLS && !c.Store.Redis.Verify,
 		"config.redis.ssl_verify: the certificate of Redis is not verified")
 }

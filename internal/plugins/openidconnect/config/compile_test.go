@@ -110,18 +110,20 @@ func TestClients(t *testing.T) {
 	})
 	address := func(text string) Address { return Address{Text: text, URL: new(url.URL)} }
 	first := Client{
+		Position: 1,
 		Client:   oidc.Client{ID: "one", Secret: secret.New("s1"), AuthMethod: oidc.AuthPost, TokenAuthMethod: oidc.AuthBasic},
 		Redirect: address("https://A.test/cb?x=%7e"), AfterLogin: address("https://a.test/in"), AfterLogout: address("https://a.test/out"),
 		Unauthorized: address("https://a.test/401"), Forbidden: address("https://a.test/403"), Unexpected: address("https://a.test/500"),
 	}
 	second, third := first, first
+	second.Position, third.Position = 2, 4 // where they stand in the list, whatever resolves
 	second.ID, second.Secret, second.AuthMethod, second.Redirect = "2", secret.New("from-env"), oidc.AuthNone, address("https://b.test/cb")
 	third.ID = "from-env"
 	if diff := cmp.Diff([]Client{first, second, third}, c.Clients, compare); diff != "" {
 		t.Errorf("clients (-want +got):\n%s", diff)
 	}
 	for asked, want := range map[string]string{
-		"": "one", "one": "one", "from-env": "from-env", "1": "one", "2": "2", "3": "from-env", "4": "one", "0": "one", "-1": "one", "x": "one",
+		"": "one", "one": "one", "from-env": "from-env", "1": "one", "2": "2", "3": "one", "4": "from-env", "5": "one", "0": "one", "-1": "one", "x": "one",
 	} {
 		if got := c.ChooseClient(asked).ID; got != want {
 			t.Errorf("asked for %q: %q, want %q", asked, got, want)
@@ -210,8 +212,8 @@ func TestRefusals(t *testing.T) {
 		"a list of methods with one that is not recognised":  {object{"auth_methods": list("session", "bearer")}, "auth_methods.2: bearer is not supported"},
 		"a list of recognised methods is accepted":           {object{"auth_methods": list("session", "authorization_code")}, ""},
 		"a login method that is not recognised":              {object{"login_methods": list("password")}, "login_methods.1: password is not supported"},
-		"client assertions":                                  {object{"client_auth": list("private_key_jwt")}, "client_auth.1: private_key_jwt is not supported"},
-		"signed responses":                                   {object{"response_mode": "query.jwt"}, "response_mode: query.jwt is not supported"},
+		"client assertions are accepted":                     {object{"client_auth": list("private_key_jwt")}, ""},
+		"signed responses are accepted":                      {object{"response_mode": "query.jwt"}, ""},
 		"fragment responses":                                 {object{"response_mode": "fragment"}, "response_mode: fragment is not supported"},
 		"form_post is accepted":                              {object{"response_mode": "form_post"}, ""},
 		"another response type":                              {object{"response_type": list("code", "id_token")}, "response_type: not supported"},

@@ -11,21 +11,24 @@ import (
 // ResponseMode is how the provider hands over its answer.
 type ResponseMode string
 
-// The response modes by their registered names. Others than query and form_post
-// are known and refused.
+// The response modes by their registered names. Those of a fragment are known
+// and refused.
 const (
 	ModeQuery       ResponseMode = "query"
 	ModeFormPost    ResponseMode = "form_post"
+	ModeJWT         ResponseMode = "jwt"
+	ModeQueryJWT    ResponseMode = "query.jwt"
+	ModeFormPostJWT ResponseMode = "form_post.jwt"
 	modeFragment    ResponseMode = "fragment"
-	modeJWT         ResponseMode = "jwt"
-	modeQueryJWT    ResponseMode = "query.jwt"
-	modeFormPostJWT ResponseMode = "form_post.jwt"
 	modeFragmentJWT ResponseMode = "fragment.jwt"
 )
 
+// Signed tells whether the answer comes in a JWT (JARM).
+func (m ResponseMode) Signed() bool { return m == ModeJWT || m == ModeQueryJWT || m == ModeFormPostJWT }
+
 func responseModes() []ResponseMode {
 	return []ResponseMode{
-		ModeFormPost, modeFormPostJWT, modeFragment, modeFragmentJWT, modeJWT, ModeQuery, modeQueryJWT,
+		ModeFormPost, ModeFormPostJWT, modeFragment, modeFragmentJWT, ModeJWT, ModeQuery, ModeQueryJWT,
 	}
 }
 
@@ -40,6 +43,9 @@ type AuthorizationConfig struct {
 	// PKCE true always sends a code challenge, false never, nil when the
 	// provider lists S256.
 	PKCE *bool
+	// PAR true always pushes the request, RequestObject true always signs it;
+	// false never, nil where the provider demands it.
+	PAR, RequestObject *bool
 	// Audience is sent as one parameter a value.
 	Audience []string
 	// Fixed are further arguments; none of them is one that binds the answer to
@@ -63,7 +69,6 @@ func (g *AuthorizationConfig) fields() []*schema.Field {
 	return []*schema.Field{
 		schema.Enum("response_mode", &g.ResponseMode, ModeQuery, responseModes()...).
 			UnsupportedValues(noFragment, string(modeFragment), string(modeFragmentJWT)).
-			UnsupportedValues(noJARM, string(modeJWT), string(modeQueryJWT), string(modeFormPostJWT)).
 			Doc("response_mode sent to the authorization endpoint; the .jwt and jwt values request JARM-signed responses."),
 		schema.Strings("response_type", nil, "code").
 			Unsupported("only the code flow is available").
@@ -76,11 +81,9 @@ func (g *AuthorizationConfig) fields() []*schema.Field {
 			Doc("Maximum seconds since auth_time that is acceptable; also sent as max_age on the authorization request."),
 		schema.OptBool("require_proof_key_for_code_exchange", &g.PKCE).
 			Doc("True always sends a code challenge (PKCE), false never, unset when discovery lists S256."),
-		schema.OptBool("require_pushed_authorization_requests", nil).Accepts(false).
-			Unsupported(noPAR).
+		schema.OptBool("require_pushed_authorization_requests", &g.PAR).
 			Doc("True forces PAR, false disables it, unset follows the discovery flag of the same name (default false)."),
-		schema.OptBool("require_signed_request_object", nil).Accepts(false).
-			Unsupported("signed request objects are not available").
+		schema.OptBool("require_signed_request_object", &g.RequestObject).
 			Doc("True forces signed request objects (JAR), false disables them, unset follows the discovery flag of the same name."),
 		schema.Strings("authorization_query_args_names", &g.argNames).CheckEach(authorizationArgument).
 			Doc("Names of fixed extra query arguments for the authorization request, paired by index with their values."),

@@ -11,32 +11,25 @@ import (
 type ClientConfig struct {
 	// Argument is the request parameter that chooses a client.
 	Argument string
+	// CertificateID is the certificate entity that is shown to the provider;
+	// empty means none.
+	CertificateID string
+	// VerifyMutualTLS checks the provider's certificate where one is shown to
+	// it.
+	VerifyMutualTLS bool
 
-	tokenAuth oidc.AuthMethod
-	ids       []string
-	secrets   []secret.String
-	auth      []oidc.AuthMethod
+	tokenAuth, parAuth, revocationAuth oidc.AuthMethod
+	ids                                []string
+	secrets                            []secret.String
+	auth                               []oidc.AuthMethod
+	algs                               []string
+	keys                               []clientKey
 }
-
-// The methods that Kong knows and that are not carried out here (OpenID Connect
-// Core 1.0 §9, RFC 8705 §2).
-const (
-	authSecretJWT     oidc.AuthMethod = "client_secret_jwt"
-	authPrivateKeyJWT oidc.AuthMethod = "private_key_jwt"
-	authTLS           oidc.AuthMethod = "tls_client_auth"
-	authSelfSignedTLS oidc.AuthMethod = "self_signed_tls_client_auth"
-)
 
 func authMethods() []oidc.AuthMethod {
 	return []oidc.AuthMethod{
-		oidc.AuthBasic, authSecretJWT, oidc.AuthPost, oidc.AuthNone, authPrivateKeyJWT, authSelfSignedTLS, authTLS,
+		oidc.AuthBasic, oidc.AuthSecretJWT, oidc.AuthPost, oidc.AuthNone, oidc.AuthPrivateKeyJWT, oidc.AuthSelfSignedTLS, oidc.AuthTLS,
 	}
-}
-
-// withoutAssertions refuses the methods that need an assertion or mutual TLS.
-func withoutAssertions(f *schema.Field) *schema.Field {
-	return f.UnsupportedValues(noAssertions, string(authSecretJWT), string(authPrivateKeyJWT)).
-		UnsupportedValues(noMutualTLS, string(authTLS), string(authSelfSignedTLS))
 }
 
 func (g *ClientConfig) fields() []*schema.Field {
@@ -47,34 +40,24 @@ func (g *ClientConfig) fields() []*schema.Field {
 			Doc("Client identifiers, index-aligned with the other per-client arrays; index 1 is the default client."),
 		schema.Secrets("client_secret", &g.secrets).Referenceable().
 			Doc("Client secrets aligned by index with client_id; used by client_secret_* methods and as HS-signature fallback key."),
-		withoutAssertions(
-			schema.Enums("client_auth", &g.auth, authMethods()).
-				Doc("Client authentication method per client, aligned by index; otherwise taken from discovery, falling back to client_secret_basic."),
-		),
-		withoutAssertions(
-			schema.Enum("token_endpoint_auth_method", &g.tokenAuth, "", authMethods()...).
-				Doc("Client authentication method forced for the token endpoint, overriding client_auth; none is ignored for client credentials."),
-		),
+		schema.Enums("client_auth", &g.auth, authMethods()).
+			Doc("Client authentication method per client, aligned by index; otherwise taken from discovery, falling back to client_secret_basic."),
+		schema.Enum("token_endpoint_auth_method", &g.tokenAuth, "", authMethods()...).
+			Doc("Client authentication method forced for the token endpoint, overriding client_auth; none is ignored for client credentials."),
 		schema.Enum("introspection_endpoint_auth_method", nil, "", authMethods()...).
 			Unsupported(noIntrospection).
 			Doc("Client authentication method forced for the introspection endpoint, overriding client_auth."),
-		schema.Enum("revocation_endpoint_auth_method", nil, "", authMethods()...).
-			Unsupported(noRevocation).
+		schema.Enum("revocation_endpoint_auth_method", &g.revocationAuth, "", authMethods()...).
 			Doc("Client authentication method forced for the revocation endpoint, overriding client_auth."),
-		schema.Enum("pushed_authorization_request_endpoint_auth_method", nil, "", authMethods()...).
-			Unsupported(noPAR).
+		schema.Enum("pushed_authorization_request_endpoint_auth_method", &g.parAuth, "", authMethods()...).
 			Doc("Client authentication method forced for the PAR endpoint, overriding client_auth."),
-		schema.Strings("client_alg", nil).OneOf(signingAlgs()...).
-			Unsupported(noAssertions).
+		schema.Strings("client_alg", &g.algs).OneOf(signingAlgs()...).
 			Doc("JWS algorithm per client for assertion signing: HS* with client_secret_jwt (HS256 default), asymmetric with private_key_jwt (RS256 default)."),
-		schema.Array("client_jwk", schema.RecordOf("", clientKeyFields()...)).
-			Unsupported(noAssertions).
+		schema.Records("client_jwk", &g.keys, (*clientKey).fields).CheckEach(privateMembers).
 			Doc("Private key per client, as a JWK, for private_key_jwt; without one the plugin's own key set serves."),
-		schema.String("tls_client_auth_cert_id", nil).UUID().
-			Unsupported(noMutualTLS).
+		schema.String("tls_client_auth_cert_id", &g.CertificateID).UUID().
 			Doc("UUID of the Certificate entity presented as client certificate for tls_client_auth or self_signed_tls_client_auth."),
-		schema.Bool("tls_client_auth_ssl_verify", nil, true).
-			Unsupported(noMutualTLS).
+		schema.Bool("tls_client_auth_ssl_verify", &g.VerifyMutualTLS, true).
 			Doc("Verifies the identity provider's server certificate on mutual-TLS connections."),
 	}
 }

@@ -62,20 +62,16 @@ func (g *IssuerConfig) fields() []*schema.Field {
 		schema.String("introspection_endpoint", nil).Referenceable().
 			Unsupported(noIntrospection).
 			Doc("Overrides the discovered token introspection endpoint."),
-		schema.String("revocation_endpoint", nil).
-			Unsupported(noRevocation).
+		schema.String("revocation_endpoint", &g.Endpoints.Revocation).Check(endpoint).
 			Doc("Overrides the discovered token revocation endpoint used during logout."),
-		schema.String("pushed_authorization_request_endpoint", nil).
-			Unsupported(noPAR).
+		schema.String("pushed_authorization_request_endpoint", &g.Endpoints.PAR).Check(endpoint).
 			Doc("Overrides the discovered PAR endpoint where authorization parameters are pushed before redirecting."),
-		schema.String("mtls_token_endpoint", nil).
-			Unsupported(noMutualTLS).
+		schema.String("mtls_token_endpoint", &g.Endpoints.MutualTLS.Token).Check(secureEndpoint).
 			Doc("Token endpoint used with mutual-TLS client authentication, overriding the discovered mtls_endpoint_aliases entry."),
 		schema.String("mtls_introspection_endpoint", nil).
 			Unsupported(noMutualTLS).
 			Doc("Introspection endpoint used with mutual-TLS client authentication, overriding the discovered mtls_endpoint_aliases entry."),
-		schema.String("mtls_revocation_endpoint", nil).
-			Unsupported(noMutualTLS).
+		schema.String("mtls_revocation_endpoint", &g.Endpoints.MutualTLS.Revocation).Check(secureEndpoint).
 			Doc("Revocation endpoint used with mutual-TLS client authentication, overriding the discovered alias (schema text wrongly calls it introspection)."),
 		schema.Bool("verify_parameters", nil, false).
 			Unsupported("the discovery document is not compared with the configuration").

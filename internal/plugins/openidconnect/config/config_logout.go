@@ -11,6 +11,11 @@ type LogoutConfig struct {
 	QueryArgument, PostArgument string
 	// Suffix triggers when the path ends with it; empty means no such trigger.
 	Suffix string
+	// Revoke calls the revocation endpoint for the access token and the refresh
+	// token, as far as RevokeAccess and RevokeRefresh say so.
+	Revoke, RevokeAccess, RevokeRefresh bool
+	// RevokedParameter is the form field that carries the token there.
+	RevokedParameter string
 
 	redirects []Address
 }
@@ -27,17 +32,13 @@ func (g *LogoutConfig) fields() []*schema.Field {
 			Doc("Path ending that, with an allowed method, triggers logout; compared to the normalized forwarded path without query."),
 		schema.Texts("logout_redirect_uri", &g.redirects, parseAddress).Referenceable().
 			Doc("Per-client post-logout URL; also sent as post_logout_redirect_uri in RP-initiated logout."),
-		schema.Bool("logout_revoke", nil, false).
-			Unsupported(noRevocation).
+		schema.Bool("logout_revoke", &g.Revoke, false).
 			Doc("Master switch for calling the revocation endpoint during logout."),
-		schema.Bool("logout_revoke_access_token", nil, true).
-			Unsupported(noRevocation).
+		schema.Bool("logout_revoke_access_token", &g.RevokeAccess, true).
 			Doc("Revokes the session's access token at logout; needs logout_revoke."),
-		schema.Bool("logout_revoke_refresh_token", nil, true).
-			Unsupported(noRevocation).
+		schema.Bool("logout_revoke_refresh_token", &g.RevokeRefresh, true).
 			Doc("Revokes the session's refresh token at logout; needs logout_revoke."),
-		schema.String("revocation_token_param_name", nil, "token").
-			Unsupported(noRevocation).
+		schema.String("revocation_token_param_name", &g.RevokedParameter, "token").Check(revokedArgument).
 			Doc("Form field name carrying the token in revocation requests."),
 	}
 }

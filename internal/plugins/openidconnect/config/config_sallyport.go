@@ -7,7 +7,18 @@ type OwnConfig struct {
 	// SigningAlgs are the only algorithms an ID Token may be signed with; empty
 	// means those that the discovery document announces.
 	SigningAlgs []string
+	// AssertionAudience is what client assertions are for.
+	AssertionAudience AssertionAudience
 }
+
+// AssertionAudience is what client assertions name as their audience.
+type AssertionAudience string
+
+// The audiences of client assertions.
+const (
+	AudienceTokenEndpoint AssertionAudience = "token_endpoint"
+	AudienceIssuer        AssertionAudience = "issuer"
+)
 
 func signingAlgs() []string {
 	return []string{
@@ -21,8 +32,7 @@ func (g *OwnConfig) fields() []*schema.Field {
 		schema.RecordOf("sallyport",
 			schema.Set("id_token_signing_algs", &g.SigningAlgs).OneOf(signingAlgs()...).LenMin(1).
 				Doc("The only algorithms an ID Token may be signed with; unset means those that discovery announces, of the ones known here. HS* needs enable_hs_signatures."),
-			schema.String("client_assertion_audience", nil, "token_endpoint").OneOf("token_endpoint", "issuer").
-				Unsupported(noAssertions).
+			schema.Enum("client_assertion_audience", &g.AssertionAudience, AudienceTokenEndpoint, AudienceTokenEndpoint, AudienceIssuer).
 				Doc("What client assertions name as their audience: the token endpoint, or the issuer as FAPI 2 wants it."),
 		).Doc("Settings of sallyport that Kong does not have."),
 	}

@@ -12,6 +12,9 @@ type TokenConfig struct {
 	// Header and Arguments are fixed additions to every request.
 	Header    http.Header
 	Arguments url.Values
+	// ClientHeaders and ClientArguments name what is taken over from the request
+	// that causes one; the fixed ones win.
+	ClientHeaders, ClientArguments []string
 
 	headerNames, headerValues, argNames, argValues []string
 }
@@ -31,11 +34,9 @@ func (g *TokenConfig) fields() []*schema.Field {
 			Doc("Names of fixed extra form fields for the token endpoint, paired by index with their values."),
 		schema.Strings("token_post_args_values", &g.argValues).
 			Doc("Values of fixed extra form fields for the token endpoint, paired by index with their names."),
-		schema.Strings("token_headers_client", nil).
-			Unsupported(noClientValues).
+		schema.Strings("token_headers_client", &g.ClientHeaders).CheckEach(passedHeaderName).
 			Doc("Client request headers forwarded to the token endpoint."),
-		schema.Strings("token_post_args_client", nil).
-			Unsupported(noClientValues).
+		schema.Strings("token_post_args_client", &g.ClientArguments).CheckEach(passedTokenArgument).
 			Doc("Argument names copied from the client's query, body or headers into token endpoint form fields."),
 		schema.Strings("token_headers_replay", nil).
 			Unsupported(noReplay).

@@ -60,6 +60,22 @@ func requestHeaderName(v any) error {
 	return nil
 }
 
+// passedHeaderName checks the name of a header that is taken over from the user
+// agent's request: none that authenticates somebody, and none that describes our
+// own request.
+func passedHeaderName(v any) error {
+	if err := requestHeaderName(v); err != nil {
+		return err
+	}
+	text, _ := v.(string)
+	switch name := textproto.CanonicalMIMEHeaderKey(text); {
+	case name == "Authorization", name == "Cookie", name == "Accept", name == "Accept-Encoding", name == "Expect",
+		strings.HasPrefix(name, "Content-"):
+		return fmt.Errorf("%s cannot be passed on", text)
+	}
+	return nil
+}
+
 // headerValue checks that a value can stand in a header (RFC 9110 §5.5). The
 // error does not show it.
 func headerValue(v any) error {

@@ -36,6 +36,24 @@ func tokenArgument(v any) error {
 	return nil
 }
 
+// passedTokenArgument is tokenArgument for one that the user agent sends: it is
+// looked for as a header, too.
+func passedTokenArgument(v any) error {
+	if err := tokenArgument(v); err != nil {
+		return err
+	}
+	return parameterName(v)
+}
+
+// revokedArgument checks the name of the field that carries a token that is
+// revoked.
+func revokedArgument(v any) error {
+	if text, _ := v.(string); text == "token_type_hint" {
+		return errors.New("token_type_hint is set by the plugin")
+	}
+	return tokenArgument(v)
+}
+
 // userInfoArgument refuses the query argument that carries a token (RFC 6750
 // §2.3).
 func userInfoArgument(v any) error {

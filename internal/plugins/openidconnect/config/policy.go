@@ -11,7 +11,7 @@ import (
 // (C5). It holds no secret.
 func (c *Config) Policy() string {
 	v := c.Verification
-	return strings.Join([]string{
+	list := []string{
 		fmt.Sprintf("signature=%t claims=%t nonce=%t hs=%t", v.Signature, v.Claims, v.Nonce, v.EnableHS),
 		fmt.Sprintf("leeway=%s tls=%t pseudo=%t", v.Leeway, c.HTTP.Verify, c.Issuer.Pseudo),
 		fmt.Sprintf("issuers=%q algs=%q", sorted(v.IssuersAllowed), sorted(c.Own.SigningAlgs)),
@@ -19,7 +19,24 @@ func (c *Config) Policy() string {
 		fmt.Sprintf("token=%q userinfo=%q", c.Issuer.Endpoints.Token, c.Issuer.Endpoints.UserInfo),
 		fmt.Sprintf("proxy=%q,%q", c.HTTP.HTTPProxy, c.HTTP.HTTPSProxy),
 		fmt.Sprintf("max_age=%s pkce=%s", optional(c.Authorization.MaxAge), optional(c.Authorization.PKCE)),
-	}, " ")
+	}
+	// What is named only where it is set leaves the sessions of others alone.
+	a := c.Authorization
+	for _, x := range []struct {
+		set  bool
+		text string
+	}{
+		{!c.Client.VerifyMutualTLS, "mtls=unverified"},
+		{c.Issuer.Endpoints.MutualTLS.Token != "", fmt.Sprintf("mtls_token=%q", c.Issuer.Endpoints.MutualTLS.Token)},
+		{a.ResponseMode.Signed(), "response=signed"},
+		{a.PAR != nil, "par=" + optional(a.PAR)},
+		{a.RequestObject != nil, "request=" + optional(a.RequestObject)},
+	} {
+		if x.set {
+			list = append(list, x.text)
+		}
+	}
+	return strings.Join(list, " ")
 }
 
 func optional[T any](v *T) string {

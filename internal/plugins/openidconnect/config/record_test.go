@@ -154,7 +154,7 @@ func TestSupportedFieldsAreBound(t *testing.T) {
 // the list cannot be set.
 func refusedAsAWhole(path string) bool {
 	for _, list := range []string{
-		"client_jwk[].", "downstream_headers[].", "redis.cluster_nodes[].", "redis.sentinel_nodes[].",
+		"downstream_headers[].", "redis.cluster_nodes[].", "redis.sentinel_nodes[].",
 		"cluster_cache_redis.cluster_nodes[].", "cluster_cache_redis.sentinel_nodes[].", "token_exchange.subject_token_issuers[].",
 	} {
 		if strings.HasPrefix(path, list) {
@@ -170,7 +170,7 @@ func TestInertFieldsAreHarmless(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		"cache_introspection", "cache_token_exchange", "cache_tokens", "cache_tokens_salt", "cache_ttl_neg", "cache_ttl_resurrect",
-		"cache_user_info", "redis.keepalive_backlog", "redis.keepalive_pool_size", "session_hash_storage_key",
+		"cache_user_info", "client_jwk[].issuer", "client_jwk[].x5c", "client_jwk[].x5u", "redis.keepalive_backlog", "redis.keepalive_pool_size", "session_hash_storage_key",
 		"session_hash_subject", "session_store_metadata", "token_cache_key_include_scope",
 	}
 	var got []string
