@@ -1,5 +1,5 @@
 BIN := .cache/bin
-.PHONY: help demo build unit test test-long deps lint fmt fuzz bench
+.PHONY: help demo build unit test test-long deps lint fmt fuzz bench microbench
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,5 +24,7 @@ fuzz: ## Run every fuzz target for a moment beyond its seeds
 bench: ## Measure beside nginx and other gateways (15 minutes); writes docs/performance.md
 	tools/benchdeps
 	bench/run
+microbench: ## Compare the micro-benchmarks with those of another commit, BASE (HEAD unless set)
+	tools/microbench
 $(BIN)/golangci-lint: tools/go.mod tools/go.sum
 	go build -C tools -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
