@@ -69,7 +69,7 @@ func OpenFiles(files []File, o FileOptions) (*Files, error) {
 	}
 	f := &Files{opts: o}
 	for _, file := range files {
-		content, pair, err := load(file)
+		content, pair, err := load(file, [sha256.Size]byte{})
 		if err != nil {
 			return nil, err
 		}
@@ -114,9 +114,9 @@ func (f *Files) look() {
 // it is seen for the second time: between writing the one file and the other
 // they do not match, and that is no news.
 func (f *Files) reload(w *watched) bool {
-	content, pair, err := load(w.file)
+	content, pair, err := load(w.file, w.content)
 	switch {
-	case err == nil && content == w.content:
+	case err == nil && pair == nil:
 		w.refused, w.reported = [sha256.Size]byte{}, false
 		return false
 	case err == nil:
@@ -154,9 +154,9 @@ func (f *Files) tell(file File, pair *tls.Certificate, what string) {
 // maxFile bounds a file in bytes.
 const maxFile = 1 << 20
 
-// load reads a pair. content tells apart what was read, also where that is
-// wrong.
-func load(file File) (content [sha256.Size]byte, pair *tls.Certificate, err error) {
+// load reads a pair; nil stands for the one whose content is known. content
+// tells apart what was read, also where that is wrong.
+func load(file File, known [sha256.Size]byte) (content [sha256.Size]byte, pair *tls.Certificate, err error) {
 	cert, err := readFile(file.Cert)
 	if err != nil {
 		return sha256.Sum256([]byte(err.Error())), nil, fmt.Errorf("certificate file: %w", err)
@@ -170,6 +170,9 @@ func load(file File) (content [sha256.Size]byte, pair *tls.Certificate, err erro
 	h.Write(cert)
 	h.Write(key)
 	h.Sum(content[:0])
+	if content == known {
+		return content, nil, nil
+	}
 	if pair, err = Parse(string(cert), string(key)); err != nil {
 		return content, nil, fmt.Errorf("certificate %s with key %s: %w", file.Cert, file.Key, err)
 	}
