@@ -162,21 +162,30 @@ func (f *fields) milliseconds(m member, d time.Duration) {
 // It keeps what does not change within a second. It is safe for concurrent use.
 type timestamp struct{ last atomic.Pointer[second] }
 
-// second is a time to the second, and the zone after it.
+// second is a time to the second: before its fraction and after it, and as the
+// combined format has it.
 type second struct {
-	unix          int64
-	zone          *time.Location
-	before, after string
+	unix                    int64
+	zone                    *time.Location
+	before, after, combined string
 }
 
-func (s *timestamp) append(b []byte, t time.Time) []byte {
+func (s *timestamp) at(t time.Time) *second {
 	k := s.last.Load()
 	if unix := t.Unix(); k == nil || k.unix != unix || k.zone != t.Location() {
 		text := t.Format(time.RFC3339)
 		const length = len("2006-01-02T15:04:05")
-		k = &second{unix: unix, zone: t.Location(), before: text[:length], after: text[length:]}
+		k = &second{
+			unix: unix, zone: t.Location(), before: text[:length], after: text[length:],
+			combined: t.Format("02/Jan/2006:15:04:05 -0700"),
+		}
 		s.last.Store(k)
 	}
+	return k
+}
+
+func (s *timestamp) append(b []byte, t time.Time) []byte {
+	k := s.at(t)
 	b = append(b, k.before...)
 	if ms := t.Nanosecond() / 1e6; ms != 0 {
 		b = append(b, '.', digits[ms/100], digits[ms/10%10], digits[ms%10])
@@ -239,7 +248,7 @@ func appendJSON(b []byte, s string) []byte {
 // without a query:
 //
 //	address - consumer [time] "method path protocol" status bytes "referer" "user agent"
-func appendCombined(b []byte, r *accessRecord) []byte {
+func appendCombined(b []byte, r *accessRecord, stamp *timestamp) []byte {
 	if a := r.Canonical.Client; a.IsValid() && a.Zone() == "" {
 		b = a.AppendTo(b)
 	} else {
@@ -252,7 +261,7 @@ func appendCombined(b []byte, r *accessRecord) []byte {
 	}
 	b = appendEscaped(b, user)
 	b = append(b, " ["...)
-	b = r.at.AppendFormat(b, "02/Jan/2006:15:04:05 -0700")
+	b = append(b, stamp.at(r.at).combined...)
 	b = append(b, `] "`...)
 	b = appendEscaped(b, r.HTTP.Method)
 	b = append(b, ' ')
@@ -264,10 +273,18 @@ func appendCombined(b []byte, r *accessRecord) []byte {
 	b = append(b, ' ')
 	b = strconv.AppendInt(b, r.Access.BytesSent, 10)
 	b = append(b, ` "`...)
-	b = appendQuoted(b, referer(r.HTTP.Header.Get("Referer")))
+	b = appendQuoted(b, referer(first(r.HTTP.Header["Referer"])))
 	b = append(b, `" "`...)
-	b = appendQuoted(b, r.HTTP.Header.Get("User-Agent"))
+	b = appendQuoted(b, first(r.HTTP.Header["User-Agent"]))
 	return append(b, '"', '\n')
+}
+
+// first is the first value of a header, empty without one.
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
 }
 
 // referer leaves out of a URL what may be a secret: user information, the

@@ -130,12 +130,12 @@ func FuzzAccessRecord(f *testing.F) {
 		if record["method"] != want || s != "" && record["user_agent"] != want {
 			t.Errorf("%q came back as %q", s, record["method"])
 		}
-		for _, line := range []string{string(line), string(appendFields(nil, r, new(timestamp), false)), string(appendCombined(nil, r))} {
+		for _, line := range []string{string(line), string(appendFields(nil, r, new(timestamp), false)), string(appendCombined(nil, r, new(timestamp)))} {
 			if strings.Count(line, "\n") != 1 || !strings.HasSuffix(line, "\n") || strings.Contains(line, "\r") || !utf8.ValidString(line) {
 				t.Errorf("no single line: %q", line)
 			}
 		}
-		if combined := string(appendCombined(nil, r)); strings.Count(combined, `"`) != 6 {
+		if combined := string(appendCombined(nil, r, new(timestamp))); strings.Count(combined, `"`) != 6 {
 			t.Errorf("a quote escapes its field: %s", combined)
 		}
 	})

@@ -149,7 +149,7 @@ func (l *AccessLog) add(r *accessRecord) {
 
 func (l *AccessLog) format(b []byte, r *accessRecord) []byte {
 	if l.opts.Format == AccessCombined {
-		return appendCombined(b, r)
+		return appendCombined(b, r, &l.stamp)
 	}
 	return appendFields(b, r, &l.stamp, l.opts.Format == AccessJSON)
 }

@@ -85,12 +85,16 @@ func (w *headWriter) received(e *exchange) {
 			}
 			continue
 		}
-		if w.touches(name) {
-			w.touched[name] = values
-			continue
-		}
+		touched := w.touches(name)
 		for _, value := range values {
-			w.line(name, value)
+			if !touched {
+				w.line(name, value)
+			} else if !message.ValidValue(value) {
+				w.bad = true
+			}
+		}
+		if touched {
+			w.touched[name] = values
 		}
 	}
 }
@@ -115,8 +119,12 @@ func (w *headWriter) changed(e *exchange) {
 		if framesMessage(name) {
 			continue
 		}
-		for _, value := range values {
-			w.line(name, textproto.TrimString(value))
+		if !token(name) {
+			w.bad = true
+			return
+		}
+		for _, value := range values { // Apply has checked what it set, the others were before
+			w.append(name, textproto.TrimString(value))
 		}
 	}
 }
@@ -124,24 +132,24 @@ func (w *headWriter) changed(e *exchange) {
 func (w *headWriter) touches(name string) bool { return w.overlay != nil && w.overlay.Touches(name) }
 
 func (w *headWriter) set(name, value string) {
-	if w.touches(name) {
-		w.touched[name] = []string{value}
+	if !w.touches(name) {
+		w.line(name, value)
 		return
 	}
-	w.line(name, value)
+	w.bad = w.bad || !message.ValidValue(value)
+	w.touched[name] = []string{value}
 }
 
 // ours writes a header under a name of ours.
 func (w *headWriter) ours(name, value string) {
-	if w.touches(name) {
-		w.touched[name] = []string{value}
-		return
-	}
-	if !message.ValidValue(value) {
+	switch {
+	case !message.ValidValue(value):
 		w.bad = true
-		return
+	case w.touches(name):
+		w.touched[name] = []string{value}
+	default:
+		w.append(name, value)
 	}
-	w.b = append(append(append(append(w.b, name...), ": "...), value...), "\r\n"...)
 }
 
 // line writes a header. Nothing in it can end the line early.
@@ -150,8 +158,9 @@ func (w *headWriter) line(name, value string) {
 		w.bad = true
 		return
 	}
-	w.b = append(w.b, name...)
-	w.b = append(w.b, ": "...)
-	w.b = append(w.b, value...)
-	w.b = append(w.b, "\r\n"...)
+	w.append(name, value)
+}
+
+func (w *headWriter) append(name, value string) {
+	w.b = append(append(append(append(w.b, name...), ": "...), value...), "\r\n"...)
 }

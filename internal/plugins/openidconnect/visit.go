@@ -32,7 +32,7 @@ func (h *handler) arrive(q *plugin.Request) *visit {
 	c := &q.Canonical
 	v := &visit{h: h, q: q, ctx: q.Context(), Visit: session.Visit{
 		Cookie: q.HTTP.Header["Cookie"], Secure: c.Scheme == "https", Host: c.ForwardedHost,
-		Path: c.RawPath, Scheme: c.Scheme, UserAgent: q.HTTP.UserAgent(),
+		Path: c.RawPath, Scheme: c.Scheme, UserAgent: userAgent(q.HTTP.Header["User-Agent"]),
 	}}
 	if h.bindIP {
 		v.IP = c.Client.String()
@@ -162,4 +162,12 @@ func topLevel(r *http.Request) bool {
 	dest := r.Header.Get("Sec-Fetch-Dest")
 	return mayRedirect(r) && (dest == "" || strings.EqualFold(dest, "document")) &&
 		strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// userAgent is the first value of the header, empty without one.
+func userAgent(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
 }
