@@ -49,17 +49,20 @@ func (h *head) WriteHeader(status int) {
 }
 
 // WriteHead implements message.HeadWriter for an answer on which no plugin has a
-// say.
+// say, and in which nothing may have to be replaced by a field of ours.
 func (h *head) WriteHead(status int, fields []message.Field) bool {
 	w, ok := h.w.(message.HeadWriter)
 	if !ok || h.wrote || status < 200 || !h.q.Response.Empty() || len(h.w.Header()) > 0 {
 		return false
 	}
-	h.proxied = h.q.Access.UpstreamStatus != 0 && h.q.Access.Err == nil
 	named := false
 	for i := range fields {
+		if strings.HasPrefix(fields[i].Name, "X-Kong-") {
+			return false
+		}
 		named = named || fields[i].Name == "Server"
 	}
+	h.proxied = h.q.Access.UpstreamStatus != 0 && h.q.Access.Err == nil
 	fields = append(fields, message.Field{Name: "X-Kong-Request-Id", Value: h.q.ID})
 	if !named {
 		fields = append(fields, message.Field{Name: "Server", Value: serverName})

@@ -167,7 +167,7 @@ func (c *conn) measureHead(line int) (end, next int, bad *headError) {
 	limit := c.front.opts.MaxHeaderBytes
 	switch {
 	case bad != nil:
-	case line == 0 && len(unread) > maxTarget+64:
+	case end == 0 && line == 0 && len(unread) > maxTarget+64:
 		bad = errTargetLong
 	case end > limit, end == 0 && len(unread) >= limit:
 		bad = errHeadLong

@@ -54,6 +54,9 @@ type connection struct {
 	reading, writing atomic.Int64
 	// peeked is the word of an idle connection that was looked at; sweep's own.
 	peeked int64
+	// severed tells that cut closes the connection: who serves it may hold the
+	// descriptor for long.
+	severed atomic.Bool
 	// current is the context of the request that is served, nil without one.
 	current atomic.Pointer[requestContext]
 }
@@ -98,12 +101,12 @@ func (c *connection) beginHead() bool {
 }
 
 // beginServing tells that a request is served, with its context. It is false if
-// the connection was claimed before.
+// the connection was claimed or cut before.
 func (c *connection) beginServing(ctx *requestContext) bool {
 	c.current.Store(ctx)
 	for {
 		word := c.word.Load()
-		if p, _ := split(word); p == gone {
+		if p, _ := split(word); p == gone || c.severed.Load() {
 			c.current.Store(nil)
 			return false
 		}
@@ -200,6 +203,7 @@ func (c *connection) left() bool {
 
 // cut closes the connection and gives its request up.
 func (c *connection) cut() {
+	c.severed.Store(true) // before current is read: beginServing does it the other way round
 	ctx := c.current.Load()
 	if ctx != nil {
 		_ = c.SetLinger(0) // a reset: to HTTP/1.0 an end would look like that of the answer

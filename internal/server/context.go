@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -20,7 +19,7 @@ type requestContext struct {
 	done chan struct{}
 	err  error
 	// caused has ended with the cause, if that is another than err, so that
-	// context.Cause finds it.
+	// context.Cause finds it. What wraps err is another.
 	caused context.Context //nolint:containedctx // it carries a cause and nothing else
 	watch  func()
 	after  map[*func()]struct{}
@@ -125,7 +124,7 @@ func (c *requestContext) CancelCause(cause error) {
 		return
 	}
 	c.err = context.Canceled
-	if !errors.Is(cause, context.Canceled) {
+	if cause != context.Canceled { //nolint:errorlint // an error around it says more
 		caused, end := context.WithCancelCause(context.Background())
 		end(cause)
 		c.caused = caused

@@ -37,9 +37,10 @@ func (c *conn) readNow(fd uintptr) (again bool, err error) {
 }
 
 // writeNow writes what can be written without waiting, during a turn, and gives
-// the rest. What is wrong shows when that is written.
+// the rest. What is wrong, or that the connection was cut, shows when that is
+// written.
 func (c *conn) writeNow(p []byte) []byte {
-	for c.inTurn && len(p) > 0 {
+	for c.inTurn && len(p) > 0 && !c.severed.Load() {
 		n, err := syscall.Write(c.fd, p)
 		if n > 0 {
 			p = p[n:]

@@ -112,6 +112,15 @@ func TestStopCutsWhatOutlivesTheGrace(t *testing.T) {
 			answer(w, q, 200, strings.Repeat("x", 10_000))
 			<-q.HTTP.Context().Done()
 		},
+		"a handler that knows it by its writes alone": func(w http.ResponseWriter, q *plugin.Request) {
+			q.Access.Status = http.StatusOK
+			for range 1000 { // longer than the test waits
+				if _, err := io.WriteString(w, "x"); err != nil || http.NewResponseController(w).Flush() != nil {
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

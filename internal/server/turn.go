@@ -59,8 +59,9 @@ func (c *conn) turn(fd uintptr) bool {
 			return true
 		}
 		// The end of the connection may have come together with the last bytes:
-		// then no other event tells of it. Between two requests sweep does.
-		if c.drained && c.in.start == c.in.end {
+		// then no other event tells of it. Between two requests sweep does, but not
+		// after an empty line, with which the next one has begun.
+		if c.drained && c.in.start == c.in.end && !c.skipped {
 			c.drained = false
 			return false
 		}

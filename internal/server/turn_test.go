@@ -44,6 +44,53 @@ func TestAConnectionEndedWithItsLastRequestIsClosedSoon(t *testing.T) {
 	}
 }
 
+// With an empty line the next request has begun, so that it is not between two
+// requests that the end is met.
+func TestAConnectionEndedBehindAnEmptyLineIsClosedSoon(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(w http.ResponseWriter, q *plugin.Request) { answer(w, q, 200, "hello") })
+	for _, sent := range []string{"\r\n", "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n\r\n"} {
+		c := dial(t, r.addr).(*net.TCPConn)
+		cork(t, c)
+		if _, err := io.WriteString(c, sent); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if _, err := io.Copy(io.Discard, c); err != nil {
+			t.Errorf("%q: the connection ends with %v", sent, err)
+		}
+		if took := time.Since(began); took > soon {
+			t.Errorf("%q: it is closed after %v", sent, took)
+		}
+	}
+}
+
+// How much was read ahead does not count as the length of a target that has
+// come to its end.
+func TestAnEmptyLineIsBorneBeforeAnyLengthOfInput(t *testing.T) {
+	t.Parallel()
+	const limit = 64 << 10
+	long := "GET /1 HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 40<<10) + "\r\n\r\n"
+	for name, tc := range map[string]struct {
+		input string
+		want  error
+	}{
+		"an empty line":                {"\r\n" + long, nil},
+		"a target that has no end yet": {"GET /" + strings.Repeat("x", maxTarget+64), errTargetLong},
+	} {
+		c := &conn{connection: &connection{clock: newClock(time.Now)}, front: &front{opts: &Common{MaxHeaderBytes: limit}}}
+		c.in.b = []byte(tc.input)
+		c.in.end = len(c.in.b)
+		n, err := c.nextHead()
+		if !errors.Is(err, tc.want) || (n == len(long)) != (tc.want == nil) {
+			t.Errorf("%s: a head of %d bytes, %v", name, n, err)
+		}
+	}
+}
+
 // Whoever serves a request of a turn cannot read from the connection.
 func TestOnlyARequestToUpgradeCanBeHijacked(t *testing.T) {
 	t.Parallel()

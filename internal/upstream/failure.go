@@ -44,7 +44,9 @@ func (e *exchange) failure(cause, err error) *httperror.Error {
 	// The server ends the request's context with any error of the connection,
 	// also a timeout of ours.
 	gone := e.r.Context().Err() != nil
-	ended := context.Cause(e.ctx) // may be nil yet: a derived context learns in a goroutine of its own
+	ended := context.Cause(e.ctx)                     // may be nil yet: a derived context learns in a goroutine of its own
+	_, told := errors.AsType[*httperror.Error](ended) // who ended it says what to answer, whatever that wraps
+	left := gone && !told && (ended == nil || errors.Is(ended, context.Canceled))
 	bodyErr := e.source.failure()
 	if bodyErr != nil && (!gone || errors.Is(bodyErr, os.ErrDeadlineExceeded)) {
 		return bodyFailure(bodyErr)
@@ -52,11 +54,11 @@ func (e *exchange) failure(cause, err error) *httperror.Error {
 	switch {
 	case errors.Is(cause, errReadTimeout), errors.Is(cause, errWriteTimeout):
 		return gatewayError(http.StatusGatewayTimeout, cause)
-	case gone && bodyErr != nil && (ended == nil || errors.Is(ended, context.Canceled)):
+	case left && bodyErr != nil:
 		return httperror.ClientGone(context.Canceled)
 	case errors.Is(cause, errLost):
 		return gatewayError(http.StatusBadGateway, cause)
-	case gone && errors.Is(ended, context.Canceled):
+	case left && ended != nil:
 		return httperror.ClientGone(context.Canceled)
 	case ended != nil:
 		return httperror.From(ended)
