@@ -11,6 +11,8 @@ const (
 	EndpointJWKS      Endpoint = "jwks"
 	EndpointToken     Endpoint = "token"
 	EndpointUserInfo  Endpoint = "userinfo"
+
+	EndpointIntrospection Endpoint = "introspection"
 )
 
 // Call is one call to the provider that has ended.

@@ -15,6 +15,8 @@ type Metadata struct {
 
 	// The endpoints: absolute http or https URLs, empty where unknown.
 	AuthorizationEndpoint, TokenEndpoint, UserInfoEndpoint, JWKSURI, EndSessionEndpoint string
+	// IntrospectionEndpoint is that of RFC 7662, empty where unknown.
+	IntrospectionEndpoint string
 
 	// TokenEndpointAuthMethods is token_endpoint_auth_methods_supported.
 	TokenEndpointAuthMethods []string
@@ -35,6 +37,7 @@ type Metadata struct {
 // document.
 type Endpoints struct {
 	Authorization, Token, UserInfo, EndSession, JWKS string
+	Introspection                                    string
 }
 
 // check refuses endpoints that are no absolute http or https URLs.
@@ -45,6 +48,7 @@ func (e Endpoints) check() error {
 		{"user info", e.UserInfo},
 		{"end session", e.EndSession},
 		{"jwks", e.JWKS},
+		{"introspection", e.Introspection},
 	} {
 		if x.url == "" {
 			continue
@@ -76,6 +80,7 @@ func (e Endpoints) override(md *Metadata) {
 		{&md.UserInfoEndpoint, e.UserInfo},
 		{&md.EndSessionEndpoint, e.EndSession},
 		{&md.JWKSURI, e.JWKS},
+		{&md.IntrospectionEndpoint, e.Introspection},
 	} {
 		if x.from != "" {
 			*x.to = x.from
@@ -107,6 +112,7 @@ func parseMetadata(raw []byte, object map[string]any, from string, e Endpoints) 
 		{"userinfo_endpoint", e.UserInfo, &md.UserInfoEndpoint, true},
 		{"jwks_uri", e.JWKS, &md.JWKSURI, true},
 		{"end_session_endpoint", e.EndSession, &md.EndSessionEndpoint, false},
+		{"introspection_endpoint", e.Introspection, &md.IntrospectionEndpoint, true},
 	} {
 		if x.configured != "" {
 			*x.to = x.configured

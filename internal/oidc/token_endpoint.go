@@ -61,7 +61,7 @@ func (p *Provider) Refresh(ctx context.Context, c Client, g RefreshGrant, extra 
 // protectedTokenParameter names what no extra field may add or replace.
 func protectedTokenParameter(name string) bool {
 	switch name {
-	case "grant_type", "code", "redirect_uri", "code_verifier", "refresh_token",
+	case "grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "username", "password",
 		"client_id", "client_secret", "client_assertion", "client_assertion_type":
 		return true
 	}
@@ -158,7 +158,7 @@ func oauthError(object map[string]any, status int, sent []string) *OAuthError {
 func sentSecrets(c Client, form url.Values) []string {
 	var out []string
 	for _, s := range []string{
-		c.Secret.Reveal(), form.Get("code"), form.Get("code_verifier"), form.Get("refresh_token"),
+		c.Secret.Reveal(), form.Get("code"), form.Get("code_verifier"), form.Get("refresh_token"), form.Get("password"),
 	} {
 		if len(s) >= 6 {
 			out = append(out, s, url.QueryEscape(s))

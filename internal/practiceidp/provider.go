@@ -228,6 +228,9 @@ const (
 	endpointToken     = "token"
 	endpointUserInfo  = "userinfo"
 	endpointLogout    = "logout"
+
+	endpointIntrospection = "introspection"
+
 	endpointElsewhere = "elsewhere"
 )
 
@@ -239,15 +242,16 @@ func (p *Provider) endpoints() map[string]http.HandlerFunc {
 		name    string
 		handler http.HandlerFunc
 	}{
-		discoveryPath: {endpointDiscovery, p.serveDiscovery},
-		"/jwks":       {endpointJWKS, p.serveJWKS},
-		"/authorize":  {endpointAuthorize, p.serveAuthorize},
-		"/login":      {endpointLogin, p.serveLogin},
-		"/consent":    {endpointConsent, p.serveConsent},
-		"/token":      {endpointToken, p.serveToken},
-		"/userinfo":   {endpointUserInfo, p.serveUserInfo},
-		"/logout":     {endpointLogout, p.serveLogout},
-		"/elsewhere":  {endpointElsewhere, http.NotFound},
+		discoveryPath:    {endpointDiscovery, p.serveDiscovery},
+		"/jwks":          {endpointJWKS, p.serveJWKS},
+		"/authorize":     {endpointAuthorize, p.serveAuthorize},
+		"/login":         {endpointLogin, p.serveLogin},
+		"/consent":       {endpointConsent, p.serveConsent},
+		"/token":         {endpointToken, p.serveToken},
+		"/userinfo":      {endpointUserInfo, p.serveUserInfo},
+		"/logout":        {endpointLogout, p.serveLogout},
+		"/introspection": {endpointIntrospection, p.serveIntrospection},
+		"/elsewhere":     {endpointElsewhere, http.NotFound},
 	} {
 		m[path] = func(w http.ResponseWriter, r *http.Request) {
 			p.count(e.name)
@@ -276,7 +280,7 @@ const maxForm = 256 << 10
 func (p *Provider) Issuer() string { return p.opts.Issuer }
 
 // URL is the address of an endpoint: one of discovery, jwks, authorize, token,
-// userinfo, logout.
+// userinfo, introspection, logout.
 func (p *Provider) URL(endpoint string) string {
 	path := "/" + endpoint
 	if endpoint == endpointDiscovery {
@@ -286,8 +290,9 @@ func (p *Provider) URL(endpoint string) string {
 }
 
 // Calls tells how often an endpoint was called: discovery, jwks, authorize,
-// login, consent, token, userinfo, logout. Token requests are also counted by
-// grant, as code and refresh; elsewhere counts requests that followed a
+// login, consent, token, userinfo, introspection, logout. Token requests are
+// also counted by grant, as code, refresh, password and client_credentials;
+// elsewhere counts requests that followed a
 // redirect to another host.
 func (p *Provider) Calls(endpoint string) int {
 	p.mu.Lock()

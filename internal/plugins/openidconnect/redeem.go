@@ -39,7 +39,11 @@ func (h *handler) redeem(w http.ResponseWriter, v *visit, c *callback) (after, e
 			grant.Verifier = secret.New(st.verifier(h.keys, key[:]))
 		}
 	}
-	tokens, err := h.provider.Redeem(v.ctx, c.client.Client, grant, h.config.TokenExtra())
+	extra, err := v.tokenExtra()
+	if err != nil {
+		return after{}, err
+	}
+	tokens, err := h.provider.Redeem(v.ctx, c.client.Client, grant, extra)
 	v.step(flow.Callback, "token request", "OpenID Connect Core 3.1.3", start, err)
 	if err != nil {
 		return after{}, v.redemptionFailed(c, err)
@@ -101,7 +105,7 @@ func (h *handler) verify(v *visit, c *callback, tokens *oidc.TokenResponse) (*gr
 		return g, nil
 	}
 	start = h.Now()
-	g.userInfo, err = h.userInfo(v.ctx, tokens.AccessToken, idToken.Subject())
+	g.userInfo, err = h.userInfo(v.ctx, c.client, tokens.AccessToken, idToken.Subject(), v.userInfoExtra())
 	v.step(flow.Callback, "user info", "OpenID Connect Core 5.3", start, err)
 	switch {
 	case errors.Is(err, oidc.ErrUserInfoSubject):

@@ -1,8 +1,11 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"sallyport/internal/oidc"
@@ -38,8 +41,22 @@ func New(normalized map[string]any, resolve func(reference string) (string, erro
 	if err := r.Bind(values); err != nil {
 		return nil, violation(err)
 	}
+	if c.Fingerprint, err = fingerprint(values); err != nil {
+		return nil, err
+	}
 	c.compile()
 	return c, nil
+}
+
+// fingerprint hashes values, by name, so that no setting can be forgotten.
+func fingerprint(values map[string]any) ([sha256.Size]byte, error) {
+	values = maps.Clone(values)
+	delete(values, "cache_tokens_salt")
+	text, err := json.Marshal(values)
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("config: %w", err)
+	}
+	return sha256.Sum256(text), nil
 }
 
 // violation turns an error about a field into the form of Normalize's.
@@ -70,9 +87,11 @@ func recheck(r *schema.Record, values map[string]any) error {
 func (c *Config) compile() {
 	c.Issuer.compile()
 	c.Method.compile()
+	c.Credential.compile()
 	c.Authorization.compile()
 	c.Token.compile()
 	c.Claims.compile()
+	c.Introspection.compile()
 	c.UserInfo.compile()
 	c.Header.compile()
 	c.HTTP.compile()
@@ -96,6 +115,10 @@ func (c *Config) warn() {
 	say(!c.Verification.Signature, "config.verify_signature: signatures of ID Tokens are not verified")
 	say(!c.Verification.Claims, "config.verify_claims: standard claims of ID Tokens are not verified")
 	say(!c.Verification.Nonce, "config.verify_nonce: the nonce of ID Tokens is not verified")
+	say(len(c.Verification.IgnoreSignature) > 0, "config.ignore_signature: signatures of access tokens and answers of these methods are not verified")
+	say(c.Method.Has(MethodBearer) && len(c.Claims.Rules) == 0,
+		"config.audience_required: neither this nor another claims rule is set, so that a token that the issuer made for any other resource is accepted as a bearer token")
+	say(!c.Introspection.CheckActive, "config.introspection_check_active: tokens that the provider calls inactive are accepted")
 	say(!c.HTTP.Verify, "config.ssl_verify: certificates of the provider are not verified")
 	say(c.Store.Storage == StorageRedis && c.Store.Redis.TLS && !c.Store.Redis.Verify,
 		"config.redis.ssl_verify: the certificate of Redis is not verified")

@@ -11,6 +11,9 @@ import (
 type ClientConfig struct {
 	// Argument is the request parameter that chooses a client.
 	Argument string
+	// IntrospectionAuth is the method for the introspection endpoint; empty
+	// means the client's own.
+	IntrospectionAuth oidc.AuthMethod
 
 	tokenAuth oidc.AuthMethod
 	ids       []string
@@ -55,9 +58,10 @@ func (g *ClientConfig) fields() []*schema.Field {
 			schema.Enum("token_endpoint_auth_method", &g.tokenAuth, "", authMethods()...).
 				Doc("Client authentication method forced for the token endpoint, overriding client_auth; none is ignored for client credentials."),
 		),
-		schema.Enum("introspection_endpoint_auth_method", nil, "", authMethods()...).
-			Unsupported(noIntrospection).
-			Doc("Client authentication method forced for the introspection endpoint, overriding client_auth."),
+		withoutAssertions(
+			schema.Enum("introspection_endpoint_auth_method", &g.IntrospectionAuth, "", authMethods()...).
+				Doc("Client authentication method forced for the introspection endpoint, overriding client_auth."),
+		),
 		schema.Enum("revocation_endpoint_auth_method", nil, "", authMethods()...).
 			Unsupported(noRevocation).
 			Doc("Client authentication method forced for the revocation endpoint, overriding client_auth."),

@@ -7,6 +7,9 @@ type OwnConfig struct {
 	// SigningAlgs are the only algorithms an ID Token may be signed with; empty
 	// means those that the discovery document announces.
 	SigningAlgs []string
+	// AccessAlgs are the only algorithms a JWT access token may be signed with;
+	// empty means every asymmetric one, and HS* where it is enabled.
+	AccessAlgs []string
 }
 
 func signingAlgs() []string {
@@ -21,6 +24,8 @@ func (g *OwnConfig) fields() []*schema.Field {
 		schema.RecordOf("sallyport",
 			schema.Set("id_token_signing_algs", &g.SigningAlgs).OneOf(signingAlgs()...).LenMin(1).
 				Doc("The only algorithms an ID Token may be signed with; unset means those that discovery announces, of the ones known here. HS* needs enable_hs_signatures."),
+			schema.Set("access_token_signing_algs", &g.AccessAlgs).OneOf(signingAlgs()...).LenMin(1).
+				Doc("The only algorithms a JWT access token may be signed with; unset means every asymmetric one. HS* needs enable_hs_signatures."),
 			schema.String("client_assertion_audience", nil, "token_endpoint").OneOf("token_endpoint", "issuer").
 				Unsupported(noAssertions).
 				Doc("What client assertions name as their audience: the token endpoint, or the issuer as FAPI 2 wants it."),

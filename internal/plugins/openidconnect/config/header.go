@@ -60,6 +60,21 @@ func requestHeaderName(v any) error {
 	return nil
 }
 
+// passedHeader checks the name of a header of the user agent that is passed on
+// to the provider. Its cookies and what it says to the gateway alone are not
+// for others.
+func passedHeader(v any) error {
+	if err := requestHeaderName(v); err != nil {
+		return err
+	}
+	text, _ := v.(string)
+	switch name := textproto.CanonicalMIMEHeaderKey(text); name {
+	case "Authorization", "Cookie", "Accept", "Content-Type":
+		return fmt.Errorf("%s of the user agent is not passed on", name)
+	}
+	return nil
+}
+
 // headerValue checks that a value can stand in a header (RFC 9110 §5.5). The
 // error does not show it.
 func headerValue(v any) error {

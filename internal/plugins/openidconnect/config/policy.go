@@ -11,7 +11,7 @@ import (
 // (C5). It holds no secret.
 func (c *Config) Policy() string {
 	v := c.Verification
-	return strings.Join([]string{
+	parts := []string{
 		fmt.Sprintf("signature=%t claims=%t nonce=%t hs=%t", v.Signature, v.Claims, v.Nonce, v.EnableHS),
 		fmt.Sprintf("leeway=%s tls=%t pseudo=%t", v.Leeway, c.HTTP.Verify, c.Issuer.Pseudo),
 		fmt.Sprintf("issuers=%q algs=%q", sorted(v.IssuersAllowed), sorted(c.Own.SigningAlgs)),
@@ -19,7 +19,26 @@ func (c *Config) Policy() string {
 		fmt.Sprintf("token=%q userinfo=%q", c.Issuer.Endpoints.Token, c.Issuer.Endpoints.UserInfo),
 		fmt.Sprintf("proxy=%q,%q", c.HTTP.HTTPProxy, c.HTTP.HTTPSProxy),
 		fmt.Sprintf("max_age=%s pkce=%s", optional(c.Authorization.MaxAge), optional(c.Authorization.PKCE)),
-	}, " ")
+	}
+	// What came later stands here only where it is set, so that sessions from
+	// before still count.
+	if len(v.IgnoreSignature) > 0 {
+		methods := make([]string, len(v.IgnoreSignature))
+		for i, m := range v.IgnoreSignature {
+			methods[i] = string(m)
+		}
+		parts = append(parts, fmt.Sprintf("unsigned=%q", sorted(methods)))
+	}
+	if len(c.Own.AccessAlgs) > 0 {
+		parts = append(parts, fmt.Sprintf("access_algs=%q", sorted(c.Own.AccessAlgs)))
+	}
+	if !c.Introspection.CheckActive {
+		parts = append(parts, "inactive=true")
+	}
+	if endpoint := c.Issuer.Endpoints.Introspection; endpoint != "" {
+		parts = append(parts, fmt.Sprintf("introspection=%q", endpoint))
+	}
+	return strings.Join(parts, " ")
 }
 
 func optional[T any](v *T) string {
