@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// ErrBusy: so many calls are under way that another one is not made.
+// ErrBusy means that so many calls are under way that another one is not made.
 var ErrBusy = errors.New("cache: too many calls under way")
 
 // errEnded is what those who wait get when a call ends by a panic.

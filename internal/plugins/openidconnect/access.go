@@ -104,7 +104,7 @@ func (h *handler) boundToCookie(v *visit, a *admission) error {
 	if ok && n == 1 && subtle.ConstantTimeCompare([]byte(value), []byte(claim)) == 1 {
 		return nil
 	}
-	return v.deny(a.credential, &denial{cause: "the token does not belong to the cookie " + c.SessionCookie, description: describeRefused}, a.client)
+	return v.deny(a.credential, &denial{cause: "access token: it does not belong to the cookie " + c.SessionCookie, description: describeRefused}, a.client)
 }
 
 // settle turns what came of a credential into an admission, or into the answer

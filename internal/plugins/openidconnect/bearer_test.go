@@ -49,15 +49,21 @@ func TestBearerTokenLocations(t *testing.T) {
 			return r.call(http.MethodPost, "/", "--b\r\nContent-Disposition: form-data; name=\"access_token\"\r\n\r\n"+token+"\r\n--b--\r\n",
 				"Content-Type", "multipart/form-data; boundary=b")
 		}, 401},
-		{"cookie, where it is configured", map[string]any{"bearer_token_param_type": []any{"cookie"}, "bearer_token_cookie_name": "tok"},
+		{
+			"cookie, where it is configured",
+			map[string]any{"bearer_token_param_type": []any{"cookie"}, "bearer_token_cookie_name": "tok"},
 			func(r *rig, token string) answer {
 				return r.call(http.MethodGet, "/", "", "Cookie", "a=1; tok="+token+"; b=2")
-			}, 200},
+			}, 200,
+		},
 		{"cookie, where it is not", nil, func(r *rig, token string) answer { return r.call(http.MethodGet, "/", "", "Cookie", "tok="+token) }, 401},
-		{"two cookies of that name", map[string]any{"bearer_token_param_type": []any{"cookie"}, "bearer_token_cookie_name": "tok"},
+		{
+			"two cookies of that name",
+			map[string]any{"bearer_token_param_type": []any{"cookie"}, "bearer_token_cookie_name": "tok"},
 			func(r *rig, token string) answer {
 				return r.call(http.MethodGet, "/", "", "Cookie", "tok=x; tok="+token)
-			}, 401},
+			}, 401,
+		},
 		{"header, where only query counts", map[string]any{"bearer_token_param_type": []any{"query"}}, func(r *rig, token string) answer { return r.bearer(token) }, 401},
 		{"query, where only header counts", map[string]any{"bearer_token_param_type": []any{"header"}}, func(r *rig, token string) answer {
 			return r.call(http.MethodGet, "/?access_token="+token, "")

@@ -21,55 +21,94 @@ type tokenQuery struct {
 	introspection, userInfo oidc.Extra
 }
 
+// tokenMethods are the methods for access tokens, in Kong's order, with where
+// their proofs are kept.
+var tokenMethods = [...]struct {
+	method config.Method
+	kind   kind
+}{
+	{config.MethodBearer, kindBearer},
+	{config.MethodIntrospection, kindIntrospection},
+	{config.MethodUserInfo, kindUserInfo},
+}
+
 // byToken verifies an access token: as a JWT, by introspection, or by user info,
 // whichever is enabled and applies first.
 func (h *handler) byToken(v *visit, found credential) (*admission, error) {
-	client := h.chooseClient(v)
-	a := &admission{credential: found, client: client}
-	if found.malformed {
-		return nil, v.deny(found, malformed(), client)
-	}
-	c := &h.config.Credential
-	beside, has, err := v.namedToken(c.IDTokenPlace, c.IDToken, c.IDTokenHeader)
-	switch {
-	case err != nil:
-		return nil, err
-	case has && beside.malformed:
-		return nil, v.deny(found, malformed(), client)
-	case has:
-		a.beside = beside
-	}
-	fields, extras, err := v.queryFields(a)
+	a := &admission{credential: found, client: h.chooseClient(v)}
+	good, err := v.takeBeside(a)
 	if err != nil {
 		return nil, err
 	}
-	bearer := h.config.Method.Has(config.MethodBearer)
-	if bearer {
-		if p, ok := h.recall(kindBearer, h.key(kindBearer, fields...)); ok && p.denied == nil {
-			a.proof = p
-			return a, nil
+	if !good || found.malformed {
+		return nil, v.deny(found, malformed(), a.client)
+	}
+	fields, q, err := v.queryFields(a)
+	if err != nil {
+		return nil, err
+	}
+	for i := range tokenMethods {
+		if m := &tokenMethods[i]; h.config.Method.Has(m.method) {
+			if p, ok := h.recall(m.kind, h.key(m.kind, fields...)); ok && p.denied == nil {
+				a.proof = p
+				return a, nil
+			}
 		}
 	}
-	q := extras
-	q.client, q.token, q.idToken = client, secret.New(strings.Clone(found.token)), secret.New(strings.Clone(a.beside.token))
-	if bearer && oidc.IsJWT(q.token) {
-		keep := (h.config.Cache.Introspection || !h.config.Introspection.JWT) && h.keepsUserInfo()
-		a.proof, err = h.prove(v.ctx, kindBearer, h.key(kindBearer, fields...), keep, func(ctx context.Context) (*proof, error) { return h.verifyJWT(ctx, &q) })
+	return h.findOut(v, a, fields, q)
+}
+
+// findOut verifies a token that is not remembered.
+func (h *handler) findOut(v *visit, a *admission, fields []string, q tokenQuery) (*admission, error) {
+	q.client, q.token, q.idToken = a.client, secret.New(strings.Clone(a.credential.token)), secret.New(strings.Clone(a.beside.token))
+	m, err := h.methodFor(v, q.token)
+	if err != nil {
 		return v.settle(a, err)
+	}
+	var fetch func(context.Context, *tokenQuery) (*proof, error)
+	var k kind
+	keep := h.keepsUserInfo()
+	switch m {
+	case config.MethodBearer:
+		k, fetch, keep = kindBearer, h.verifyJWT, keep && (h.config.Cache.Introspection || !h.config.Introspection.JWT)
+	case config.MethodIntrospection:
+		k, fetch, keep = kindIntrospection, h.introspect, keep && h.config.Cache.Introspection
+	case config.MethodUserInfo:
+		k, fetch, keep = kindUserInfo, h.askUserInfo, h.config.Cache.UserInfo
+	default:
+		return nil, v.deny(a.credential, &denial{cause: "access token: no JWT", description: describeRefused}, a.client)
+	}
+	a.proof, err = h.prove(v.ctx, k, h.key(k, fields...), keep, func(ctx context.Context) (*proof, error) { return fetch(ctx, &q) })
+	return v.settle(a, err)
+}
+
+// takeBeside finds the ID token that came beside the access token; good is false
+// for one that cannot be one.
+func (v *visit) takeBeside(a *admission) (good bool, err error) {
+	c := &v.h.config.Credential
+	beside, has, err := v.namedToken(c.IDTokenPlace, c.IDToken, c.IDTokenHeader)
+	if has {
+		a.beside = beside
+	}
+	return !beside.malformed, err
+}
+
+// methodFor is the enabled method that applies to a token first; empty for none.
+func (h *handler) methodFor(v *visit, token secret.String) (config.Method, error) {
+	m := &h.config.Method
+	if m.Has(config.MethodBearer) && oidc.IsJWT(token) {
+		return config.MethodBearer, nil
 	}
 	introspects, err := h.introspects(v)
 	switch {
 	case err != nil:
-		return v.settle(a, err)
+		return "", err
 	case introspects:
-		keep := h.config.Cache.Introspection && h.keepsUserInfo()
-		a.proof, err = h.prove(v.ctx, kindIntrospection, h.key(kindIntrospection, fields...), keep, func(ctx context.Context) (*proof, error) { return h.introspect(ctx, &q) })
-		return v.settle(a, err)
-	case h.config.Method.Has(config.MethodUserInfo):
-		a.proof, err = h.prove(v.ctx, kindUserInfo, h.key(kindUserInfo, fields...), h.config.Cache.UserInfo, func(ctx context.Context) (*proof, error) { return h.askUserInfo(ctx, &q) })
-		return v.settle(a, err)
+		return config.MethodIntrospection, nil
+	case m.Has(config.MethodUserInfo):
+		return config.MethodUserInfo, nil
 	}
-	return nil, v.deny(found, &denial{cause: "the token is no JWT", description: describeRefused}, client)
+	return "", nil
 }
 
 // queryFields are what a token's key is made of, and what the request adds to
@@ -168,7 +207,7 @@ func (h *handler) verifyBeside(ctx context.Context, q *tokenQuery, ev *evidence)
 		return refused(err, "id token", false)
 	}
 	if ev.claims != nil && ev.claims.Subject() != "" && ev.claims.Subject() != id.Subject() {
-		return denied("the id token is about somebody else", nil, false), nil
+		return denied("id token: about somebody else", nil, false), nil
 	}
 	ev.idToken, ev.idTokenText = id, q.idToken
 	return nil, nil

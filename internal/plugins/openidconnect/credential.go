@@ -20,7 +20,7 @@ const (
 	argUsername     = "username"
 	argPassword     = "password"
 	argClientID     = "client_id"
-	argClientSecret = "client_secret" //nolint:gosec // the name of an argument
+	argClientSecret = "client_secret"
 )
 
 // credential is what an API client showed, and where it stood.

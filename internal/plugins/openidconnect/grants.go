@@ -156,8 +156,8 @@ func credentialsRefused(method config.Method, err error) (*proof, error) {
 // it is a JWT, the ID token if there is one.
 func (h *handler) verifyGranted(ctx context.Context, method config.Method, client *config.Client, tokens *oidc.TokenResponse, userInfo oidc.Extra) (*proof, error) {
 	ev := evidence{method: method, client: client, token: tokens.AccessToken, tokens: tokens, userInfoExtra: userInfo}
-	if !h.Now().Before(tokens.ExpiresAt(h.Now(), h.config.Cache.TTL)) {
-		return denied("token endpoint issued an access token that has expired already", nil, true), nil
+	if now := h.Now(); !now.Before(tokens.ExpiresAt(now, h.config.Cache.TTL)) {
+		return denied(string(method)+": the access token has expired already", nil, true), nil
 	}
 	if oidc.IsJWT(tokens.AccessToken) {
 		access, err := h.provider.VerifyAccessToken(ctx, tokens.AccessToken, h.accessCheck(client, method))

@@ -21,9 +21,8 @@ type CacheConfig struct {
 	Resurrect time.Duration
 	// Tokens, Introspection and UserInfo switch the caches of these answers on.
 	Tokens, Introspection, UserInfo bool
-	// Salt and IncludeScope are part of the key of Tokens.
-	Salt         string
-	IncludeScope bool
+	// Salt is part of the key of Tokens.
+	Salt string
 
 	negative, resurrect *time.Duration
 }
@@ -70,7 +69,8 @@ func (g *CacheConfig) fields() []*schema.Field {
 			Doc("Caches token endpoint results, so repeated password, client-credentials or refresh credentials skip the provider."),
 		schema.String("cache_tokens_salt", &g.Salt).Auto().
 			Doc("Salt in token cache keys; auto-generated per plugin instance, equal values let instances share entries."),
-		schema.Bool("token_cache_key_include_scope", &g.IncludeScope, false).
+		schema.Bool("token_cache_key_include_scope", nil, false).
+			Inert("the scopes are always part of the key").
 			Doc("Adds requested scopes, including those from the scopes setting, to token cache keys."),
 		schema.Bool("cache_introspection", &g.Introspection, true).
 			Doc("Caches introspection responses; disable for immediate revocation awareness."),

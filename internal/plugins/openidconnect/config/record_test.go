@@ -171,7 +171,7 @@ func TestInertFieldsAreHarmless(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		"cache_token_exchange", "redis.keepalive_backlog", "redis.keepalive_pool_size", "session_hash_storage_key",
-		"session_hash_subject", "session_store_metadata",
+		"session_hash_subject", "session_store_metadata", "token_cache_key_include_scope",
 	}
 	var got []string
 	for _, l := range walk("", Record()) {
