@@ -43,10 +43,7 @@ func (h *handler) byToken(v *visit, found credential) (*admission, error) {
 	if !good || found.malformed {
 		return nil, v.deny(found, malformed(), a.client)
 	}
-	fields, q, err := v.queryFields(a)
-	if err != nil {
-		return nil, err
-	}
+	fields, q := v.queryFields(a)
 	for i := range tokenMethods {
 		if m := &tokenMethods[i]; h.config.Method.Has(m.method) {
 			if p, ok := h.recall(m.kind, h.key(m.kind, fields...)); ok && p.denied == nil {
@@ -113,7 +110,7 @@ func (h *handler) methodFor(v *visit, token secret.String) (config.Method, error
 
 // queryFields are what a token's key is made of, and what the request adds to
 // the calls about it.
-func (v *visit) queryFields(a *admission) ([]string, tokenQuery, error) {
+func (v *visit) queryFields(a *admission) ([]string, tokenQuery) {
 	h := v.h
 	id := ""
 	if a.client != nil {
@@ -125,17 +122,14 @@ func (v *visit) queryFields(a *admission) ([]string, tokenQuery, error) {
 	q.introspection = oidc.Extra{Args: i.Arguments, Header: i.Header}
 	q.userInfo = oidc.Extra{Args: u.Query, Header: u.Header}
 	if len(i.ClientHeaders)+len(i.ClientArguments)+len(i.ClientHeaderArguments) > 0 {
-		var err error
-		if q.introspection, err = v.introspectionExtra(); err != nil {
-			return nil, q, err
-		}
+		q.introspection = v.introspectionExtra()
 		fields = extraFields(fields, q.introspection)
 	}
 	if len(u.ClientHeaders)+len(u.ClientArguments) > 0 {
 		q.userInfo = v.userInfoExtra()
 		fields = extraFields(fields, q.userInfo)
 	}
-	return fields, q, nil
+	return fields, q
 }
 
 // introspects tells whether tokens are introspected: where the method is

@@ -52,7 +52,7 @@ func (v *visit) bearerToken() (credential, bool, error) {
 			return tokenCredential(value, config.PlaceCookie, c.BearerCookie, n > 1), true, nil
 		}
 	}
-	return v.argument(c.Bearer, argAccessToken)
+	return v.argumentToken(c.Bearer, argAccessToken)
 }
 
 func (v *visit) headerToken() (credential, bool) {
@@ -115,8 +115,8 @@ func oneWord(s string) bool {
 	return true
 }
 
-// argument finds a token in the query or in the body.
-func (v *visit) argument(in config.Locations, name string) (credential, bool, error) {
+// argumentToken finds a token in the query or in the body.
+func (v *visit) argumentToken(in config.Locations, name string) (credential, bool, error) {
 	if in.Query {
 		if value, n := queryValue(v.q.Canonical.RawQuery, name); n > 0 {
 			return tokenCredential(value, config.PlaceQuery, name, n > 1), true, nil
@@ -181,7 +181,7 @@ func (v *visit) namedToken(in config.Locations, name, header string) (credential
 			return tokenCredential(withoutScheme(values[0]), config.PlaceHeader, header, len(values) > 1), true, nil
 		}
 	}
-	return v.argument(in, name)
+	return v.argumentToken(in, name)
 }
 
 // pair finds a name and its password: in a Basic header (RFC 7617), or in two

@@ -111,10 +111,7 @@ func secretMethod(m oidc.AuthMethod) oidc.AuthMethod {
 // grant proves a credential by redeeming it at the token endpoint, or recalls
 // what came of it.
 func (h *handler) grant(v *visit, a *admission, k kind, method config.Method, fields []string, redeem func(context.Context, oidc.Extra) (*oidc.TokenResponse, error)) error {
-	extra, err := v.tokenExtra()
-	if err != nil {
-		return err
-	}
+	extra := h.tokenExtra(v)
 	id := ""
 	if a.client != nil {
 		id = a.client.ID
@@ -122,6 +119,7 @@ func (h *handler) grant(v *visit, a *admission, k kind, method config.Method, fi
 	userInfo := v.userInfoExtra()
 	fields = extraFields(extraFields(append(fields, id), extra), userInfo)
 	keep := h.config.Cache.Tokens && h.keepsUserInfo()
+	var err error
 	a.proof, err = h.prove(v.ctx, k, h.key(k, fields...), keep, func(ctx context.Context) (*proof, error) {
 		tokens, err := redeem(ctx, extra)
 		if err != nil {

@@ -218,49 +218,6 @@ func (h *handler) targetOf(v *visit) string {
 	return v.q.Canonical.Origin() + v.q.Canonical.RawPath
 }
 
-// chooseClient picks the client that the request asks for in header, query or form
-// ; nil when none is configured.
-func (h *handler) chooseClient(v *visit) *config.Client {
-	if len(h.config.Clients) < 2 {
-		return h.config.ChooseClient("")
-	}
-	name := h.config.Client.Argument
-	dashed := strings.ReplaceAll(name, "_", "-")
-	for _, header := range []string{"X-" + dashed, dashed} {
-		if asked := v.q.HTTP.Header.Get(header); asked != "" {
-			return h.config.ChooseClient(asked)
-		}
-	}
-	if asked := passedArguments(v.q.Canonical.RawQuery, []string{name}).Get(name); asked != "" {
-		return h.config.ChooseClient(asked)
-	}
-	if v.q.HTTP.Method == http.MethodPost {
-		if form, ok, err := v.q.PeekForm(); err == nil && ok {
-			asked, _ := form.Get(name)
-			return h.config.ChooseClient(asked)
-		}
-	}
-	return h.config.ChooseClient("")
-}
-
-// maxPassedArgument bounds a query argument that is passed on to the IdP.
-const maxPassedArgument = 1024
-
-// passedArguments takes the named arguments from a query.
-func passedArguments(rawQuery string, names []string) url.Values {
-	if len(names) == 0 || rawQuery == "" {
-		return nil
-	}
-	all, _ := url.ParseQuery(rawQuery) // what cannot be decoded is left out
-	out := url.Values{}
-	for _, name := range names {
-		if value := all.Get(name); value != "" && len(value) <= maxPassedArgument {
-			out.Set(name, value)
-		}
-	}
-	return out
-}
-
 func (h *handler) random() io.Reader {
 	if h.Rand != nil {
 		return h.Rand

@@ -39,11 +39,7 @@ func (h *handler) redeem(w http.ResponseWriter, v *visit, c *callback) (after, e
 			grant.Verifier = secret.New(st.verifier(h.keys, key[:]))
 		}
 	}
-	extra, err := v.tokenExtra()
-	if err != nil {
-		return after{}, err
-	}
-	tokens, err := h.provider.Redeem(v.ctx, c.client.Client, grant, extra)
+	tokens, err := h.provider.Redeem(v.ctx, c.client.Client, grant, h.tokenExtra(v))
 	v.step(flow.Callback, "token request", "OpenID Connect Core 3.1.3", start, err)
 	if err != nil {
 		return after{}, v.redemptionFailed(c, err)

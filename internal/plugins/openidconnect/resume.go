@@ -44,7 +44,10 @@ func (h *handler) resume(v *visit) (*session.Session, error) {
 // result is nil when the session has ended.
 func (h *handler) refresh(v *visit, s *session.Session) (*session.Session, error) {
 	start := h.Now()
-	fresh, lines, err := h.sessions.Refresh(v.ctx, v.Visit, s, h.redeemRefresh)
+	extra := h.tokenExtra(v)
+	fresh, lines, err := h.sessions.Refresh(v.ctx, v.Visit, s, func(ctx context.Context, current *session.Session) (session.Entry, error) {
+		return h.redeemRefresh(ctx, current, extra)
+	})
 	v.step(flow.Refresh, "token request", "OpenID Connect Core 12", start, err)
 	v.cookies(lines)
 	if err == nil {
@@ -100,21 +103,21 @@ func (h *handler) endUnusable(v *visit) error {
 
 // redeemRefresh is one refresh, counted. It runs under a context of its own and
 // may serve many requests.
-func (h *handler) redeemRefresh(ctx context.Context, current *session.Session) (session.Entry, error) {
-	e, err := h.exchangeRefresh(ctx, current)
+func (h *handler) redeemRefresh(ctx context.Context, current *session.Session, extra oidc.Extra) (session.Entry, error) {
+	e, err := h.exchangeRefresh(ctx, current, extra)
 	h.Meter.Refresh(refreshResult(err))
 	return e, err
 }
 
 // exchangeRefresh is the one token request of a refresh (OpenID Connect Core
 // section 12).
-func (h *handler) exchangeRefresh(ctx context.Context, current *session.Session) (session.Entry, error) {
+func (h *handler) exchangeRefresh(ctx context.Context, current *session.Session, extra oidc.Extra) (session.Entry, error) {
 	e := current.Entry()
 	client, ok := h.config.ClientByID(e.Realm.ClientID)
 	if !ok {
 		return session.Entry{}, fmt.Errorf("openid-connect: client %q is not configured any more", e.Realm.ClientID)
 	}
-	tokens, err := h.provider.Refresh(ctx, client.Client, oidc.RefreshGrant{Token: e.RefreshToken}, h.config.TokenExtra())
+	tokens, err := h.provider.Refresh(ctx, client.Client, oidc.RefreshGrant{Token: e.RefreshToken}, extra)
 	if err != nil {
 		return session.Entry{}, err
 	}

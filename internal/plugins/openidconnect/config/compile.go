@@ -107,7 +107,10 @@ func (c *Config) warn() {
 		}
 	}
 	say(len(c.Method.Enabled) == 0, "config.auth_methods: no credential is recognised, so that every request is refused")
-	say(len(c.Clients) == 0, "config.client_id: no client is configured, so that nobody can log in")
+	say(len(c.Clients) == 0 && (c.Method.Has(MethodAuthorizationCode) || len(c.Method.Enabled) == 0),
+		"config.client_id: no client is configured, so that nobody can log in")
+	say(len(c.Clients) == 0 && (c.Method.Has(MethodPassword) || c.Method.Has(MethodRefreshToken) || c.Method.Has(MethodIntrospection)),
+		"config.client_id: no client is configured, so that no token can be introspected and no password or refresh token redeemed")
 	say(c.Method.Has(MethodAuthorizationCode) && !c.Method.Has(MethodSession) && c.Login.Action == LoginRedirect,
 		"config.auth_methods: authorization_code without session and login_action redirect send every user agent round in circles")
 	say(!c.Session.Secret.Empty() && len(c.Session.Secret.Reveal()) < weakSecret,

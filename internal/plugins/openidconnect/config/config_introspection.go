@@ -44,15 +44,15 @@ func (g *IntrospectionConfig) fields() []*schema.Field {
 			Doc("token_type_hint value sent with introspection requests."),
 		schema.String("introspection_token_param_name", &g.TokenParameter, "token").Check(tokenArgument).
 			Doc("Form field name carrying the token in introspection requests."),
-		schema.Strings("introspection_headers_client", &g.ClientHeaders).CheckEach(passedHeader).
+		schema.Strings("introspection_headers_client", &g.ClientHeaders).CheckEach(passedHeaderName).
 			Doc("Client request headers forwarded to the introspection endpoint."),
 		schema.Strings("introspection_headers_names", &g.headerNames).CheckEach(requestHeaderName).
 			Doc("Names of fixed extra request headers for introspection, paired by index with their values."),
 		schema.Strings("introspection_headers_values", &g.headerValues).Referenceable().Encrypted().CheckEach(headerValue).
 			Doc("Values of fixed extra request headers for introspection, paired by index; may override Authorization."),
-		schema.Strings("introspection_post_args_client", &g.ClientArguments).CheckEach(tokenArgument).
+		schema.Strings("introspection_post_args_client", &g.ClientArguments).CheckEach(passedTokenArgument).
 			Doc("Client request arguments copied into introspection form fields."),
-		schema.Strings("introspection_post_args_client_headers", &g.ClientHeaderArguments).CheckEach(passedHeader).
+		schema.Strings("introspection_post_args_client_headers", &g.ClientHeaderArguments).CheckEach(passedHeaderName).
 			Doc("Client request headers whose values are sent as introspection form fields."),
 		schema.Strings("introspection_post_args_names", &g.argNames).CheckEach(tokenArgument).
 			Doc("Names of fixed extra form fields for introspection, paired by index with their values."),

@@ -14,7 +14,8 @@ type TokenConfig struct {
 	Header    http.Header
 	Arguments url.Values
 
-	// ClientHeaders and ClientArguments of the request are passed on.
+	// ClientHeaders and ClientArguments name what is taken over from the request
+	// that causes one; the fixed ones win.
 	ClientHeaders, ClientArguments []string
 	// Replay are headers of the answer that the user agent gets, under the
 	// names beside them, after one of ReplayGrants; none means after any.
@@ -57,9 +58,9 @@ func (g *TokenConfig) fields() []*schema.Field {
 			Doc("Names of fixed extra form fields for the token endpoint, paired by index with their values."),
 		schema.Strings("token_post_args_values", &g.argValues).
 			Doc("Values of fixed extra form fields for the token endpoint, paired by index with their names."),
-		schema.Strings("token_headers_client", &g.ClientHeaders).CheckEach(passedHeader).
+		schema.Strings("token_headers_client", &g.ClientHeaders).CheckEach(passedHeaderName).
 			Doc("Client request headers forwarded to the token endpoint."),
-		schema.Strings("token_post_args_client", &g.ClientArguments).CheckEach(tokenArgument).
+		schema.Strings("token_post_args_client", &g.ClientArguments).CheckEach(passedTokenArgument).
 			Doc("Argument names copied from the client's query, body or headers into token endpoint form fields."),
 		schema.Strings("token_headers_replay", &g.replay).CheckEach(headerNamed).
 			Doc("Token endpoint response headers copied onto the response to the client."),

@@ -33,7 +33,7 @@ func (g *UserInfoConfig) fields() []*schema.Field {
 			Doc("Consults user info when consumer, credential, group or header claims are missing from the tokens."),
 		schema.String("userinfo_accept", &g.Accept, "application/json").OneOf("application/json", "application/jwt").
 			Doc("Accept header for user info; application/jwt requests a JWT response."),
-		schema.Strings("userinfo_headers_client", &g.ClientHeaders).CheckEach(passedHeader).
+		schema.Strings("userinfo_headers_client", &g.ClientHeaders).CheckEach(passedHeaderName).
 			Doc("Client request headers forwarded to the user info endpoint."),
 		schema.Strings("userinfo_headers_names", &g.headerNames).CheckEach(requestHeaderName).
 			Doc("Names of fixed extra request headers for user info, paired by index with their values."),

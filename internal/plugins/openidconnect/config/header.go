@@ -60,17 +60,18 @@ func requestHeaderName(v any) error {
 	return nil
 }
 
-// passedHeader checks the name of a header of the user agent that is passed on
-// to the provider. Its cookies and what it says to the gateway alone are not
-// for others.
-func passedHeader(v any) error {
+// passedHeaderName checks the name of a header that is taken over from the user
+// agent's request: none that authenticates somebody, and none that describes our
+// own request.
+func passedHeaderName(v any) error {
 	if err := requestHeaderName(v); err != nil {
 		return err
 	}
 	text, _ := v.(string)
-	switch name := textproto.CanonicalMIMEHeaderKey(text); name {
-	case "Authorization", "Cookie", "Accept", "Content-Type":
-		return fmt.Errorf("%s of the user agent is not passed on", name)
+	switch name := textproto.CanonicalMIMEHeaderKey(text); {
+	case name == "Authorization", name == "Cookie", name == "Accept", name == "Accept-Encoding", name == "Expect",
+		strings.HasPrefix(name, "Content-"):
+		return fmt.Errorf("%s cannot be passed on", text)
 	}
 	return nil
 }

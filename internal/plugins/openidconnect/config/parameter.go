@@ -36,6 +36,15 @@ func tokenArgument(v any) error {
 	return nil
 }
 
+// passedTokenArgument is tokenArgument for one that the user agent sends: it is
+// looked for as a header, too.
+func passedTokenArgument(v any) error {
+	if err := tokenArgument(v); err != nil {
+		return err
+	}
+	return parameterName(v)
+}
+
 // userInfoArgument refuses the query argument that carries a token (RFC 6750
 // §2.3).
 func userInfoArgument(v any) error {
