@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"sallyport/internal/cache"
@@ -92,10 +93,10 @@ func extraFields(fields []string, extra oidc.Extra) []string {
 		}
 		slices.Sort(names)
 		for _, name := range names {
-			fields = append(fields, name)
+			fields = append(fields, name, strconv.Itoa(len(values[name])))
 			fields = append(fields, values[name]...)
 		}
-		fields = append(fields, "\x00")
+		fields = append(fields, strconv.Itoa(len(names)))
 	}
 	return fields
 }
