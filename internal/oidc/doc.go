@@ -20,6 +20,7 @@
 //	                           keys and their renewal (jwks.go, key_source.go)
 //	Provider.UserInfo          with the subject compared (userinfo.go)
 //	Provider.Refresh           later, and VerifyIDToken with Previous
+//	Provider.VerifyAccessToken, Introspect, Password, ClientCredentials  for API clients
 //	EndSessionURL              at logout (end_session.go)
 //
 // All that comes from the provider is bounded in size, depth and time before

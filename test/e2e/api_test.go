@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -45,9 +46,7 @@ func newAPIRealm(t *testing.T) *apiRealm {
 				},
 			}},
 		}
-		for name, v := range more {
-			c[name] = v
-		}
+		maps.Copy(c, more)
 		k.admin(t, http.MethodPost, path+"/clients", c)
 	}
 	client("api-gateway", r.secret, nil)

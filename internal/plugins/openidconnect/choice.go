@@ -1,6 +1,7 @@
 package openidconnect
 
 import (
+	"maps"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -76,9 +77,7 @@ func (h *handler) tokenExtra(v *visit) oidc.Extra {
 			out.Args.Set(name, strings.Clone(value))
 		}
 	}
-	for name, values := range fixed.Args {
-		out.Args[name] = values
-	}
+	maps.Copy(out.Args, fixed.Args)
 	for name, values := range fixed.Header {
 		out.Header[textproto.CanonicalMIMEHeaderKey(name)] = values
 	}

@@ -1,6 +1,7 @@
 package openidconnect
 
 import (
+	"maps"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -54,9 +55,7 @@ func (v *visit) passedHeaders(names []string) http.Header {
 }
 
 func fixedWins(out, fixed oidc.Extra) oidc.Extra {
-	for name, values := range fixed.Args {
-		out.Args[name] = values
-	}
+	maps.Copy(out.Args, fixed.Args)
 	for name, values := range fixed.Header {
 		out.Header[textproto.CanonicalMIMEHeaderKey(name)] = values
 	}
