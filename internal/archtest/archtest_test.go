@@ -23,6 +23,7 @@ var arrows = map[string][]string{
 	"internal/message":   {},
 	"internal/httperror": {},
 	"internal/echo":      {},
+	"internal/cache":     {},
 	"internal/archtest":  {},
 
 	"internal/acme":                 {},
@@ -46,7 +47,7 @@ var arrows = map[string][]string{
 	"internal/plugin": {"internal/entity", "internal/schema", "internal/httperror", "internal/flow", "internal/message"},
 	"internal/plugins/openidconnect": {
 		"internal/plugin", "internal/oidc", "internal/session", "internal/session/redisstore", "internal/entity",
-		"internal/secret", "internal/httperror", "internal/flow", "internal/message", "internal/schema",
+		"internal/secret", "internal/httperror", "internal/flow", "internal/message", "internal/schema", "internal/cache",
 		"internal/plugins/openidconnect/config",
 	},
 	"internal/plugins/openidconnect/config": {"internal/schema", "internal/secret", "internal/oidc", "internal/session"},
@@ -80,6 +81,7 @@ var foreign = map[string][]string{
 	"internal/message":     {},
 	"internal/httperror":   {},
 	"internal/echo":        {},
+	"internal/cache":       {},
 	"internal/flow":        {},
 	"internal/entity":      {},
 	"internal/certificate": {},

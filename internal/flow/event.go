@@ -16,6 +16,8 @@ const (
 	Refresh  Kind = "refresh"
 	Logout   Kind = "logout"
 	Session  Kind = "session"
+	// Access is a request of an API client.
+	Access Kind = "access"
 )
 
 // Verdict is the outcome of a step.

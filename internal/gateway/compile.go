@@ -126,16 +126,23 @@ func (c *compiler) instance(p *entity.Plugin) (*instance, error) {
 }
 
 // certificate finds a certificate by its id: one of the configuration, else one
-// that Options.Certificates has; nil where there is none.
+// that Options.Certificates has; nil where there is none, leftOut for one whose
+// references lead nowhere.
 func (c *compiler) certificate(id string) *tls.Certificate {
 	if p := c.made.pairs[id]; p != nil {
 		return p.choice[0]
+	}
+	if slices.ContainsFunc(c.set.Certificates, func(e *entity.Certificate) bool { return e.ID == id }) {
+		return leftOut
 	}
 	if c.g.certificates == nil {
 		return nil
 	}
 	return c.g.certificates(id)
 }
+
+// leftOut stands for certificates whose references lead nowhere.
+var leftOut = &tls.Certificate{}
 
 // same reports whether the certificates that an instance found are still those.
 func (c *compiler) same(shown map[string]*tls.Certificate) bool {

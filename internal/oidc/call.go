@@ -14,6 +14,8 @@ const (
 	// EndpointPAR takes pushed authorization requests (RFC 9126).
 	EndpointPAR        Endpoint = "par"
 	EndpointRevocation Endpoint = "revocation"
+
+	EndpointIntrospection Endpoint = "introspection"
 )
 
 // Call is one call to the provider that has ended.

@@ -18,6 +18,8 @@ import (
 type Claims struct {
 	raw     []byte
 	members map[string]any
+	// signed is the JWT as which user info came.
+	signed secret.String
 }
 
 // ParseClaims reads a JSON object. It is bounded in depth and in the number of
@@ -44,6 +46,18 @@ func UnverifiedClaims(token secret.String) (*Claims, error) {
 	}
 	return ParseClaims(payload)
 }
+
+// claimsOf makes claims of one member of a document.
+func claimsOf(members map[string]any) (*Claims, error) {
+	raw, err := json.Marshal(members)
+	if err != nil {
+		return nil, err
+	}
+	return &Claims{raw: raw, members: members}, nil
+}
+
+// Signed is the JWT in whose form the claims were answered; empty for JSON.
+func (c *Claims) Signed() secret.String { return c.signed }
 
 // Raw is the JSON text as it came.
 func (c *Claims) Raw() []byte { return slices.Clone(c.raw) }

@@ -148,6 +148,8 @@ func (p *Provider) place(md *Metadata, to Endpoint, method AuthMethod) (string, 
 		ordinary, mutual = md.PAREndpoint, md.MutualTLS.PAR
 	case EndpointRevocation:
 		ordinary, mutual = md.RevocationEndpoint, md.MutualTLS.Revocation
+	case EndpointIntrospection:
+		ordinary = md.IntrospectionEndpoint
 	case EndpointDiscovery, EndpointJWKS, EndpointUserInfo:
 	}
 	place, client := ordinary, p.http

@@ -24,6 +24,7 @@
 //	Provider.Refresh           later, and VerifyIDToken with Previous
 //	Provider.Revoke            at logout (revocation.go), and
 //	EndSessionURL              (end_session.go)
+//	Provider.VerifyAccessToken, Introspect, Password, ClientCredentials  for API clients
 //
 // Requests of a client have one way out (client_auth.go): it chooses method and
 // endpoint, signs assertions (assertion.go) with the secret, a private key

@@ -41,6 +41,14 @@ var (
 	// ErrResponseIssuer: the iss parameter of an authorization response is
 	// wrong or missing (RFC 9207 §2.4). The error is a *Violation.
 	ErrResponseIssuer = errors.New("authorization response refused")
+	// ErrAccessToken: a JWT access token broke a rule. The error is a
+	// *Violation.
+	ErrAccessToken = errors.New("access token refused")
+	// ErrIntrospection: the introspection endpoint gave no usable answer.
+	ErrIntrospection = errors.New("introspection endpoint")
+	// ErrSignedAnswer: an answer that came as a JWT broke a rule. The error is
+	// a *Violation.
+	ErrSignedAnswer = errors.New("signed answer refused")
 	// ErrUserInfoSubject: user info is about somebody else than the ID token
 	// (OpenID Connect Core 1.0 §5.3.2). The error is a *Violation.
 	ErrUserInfoSubject = errors.New("user info refused")

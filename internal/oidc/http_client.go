@@ -190,9 +190,19 @@ func (c *httpClient) exchange(ctx context.Context, r *http.Request, wanted func(
 
 // getObject fetches a JSON object: a 2xx status, a JSON type, a bounded body.
 func (c *httpClient) getObject(ctx context.Context, to Endpoint, target string, header http.Header) (map[string]any, []byte, error) {
+	a, err := c.get(ctx, to, target, header)
+	if err != nil {
+		return nil, nil, err
+	}
+	object, err := a.object()
+	return object, a.body, err
+}
+
+// get fetches something: a 2xx status, a bounded body.
+func (c *httpClient) get(ctx context.Context, to Endpoint, target string, header http.Header) (*answer, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return nil, nil, errors.New("malformed url")
+		return nil, errors.New("malformed url")
 	}
 	for name, values := range header {
 		r.Header[http.CanonicalHeaderKey(name)] = values
@@ -202,13 +212,12 @@ func (c *httpClient) getObject(ctx context.Context, to Endpoint, target string, 
 	}
 	a, err := c.do(ctx, to, r, func(status int) bool { return status >= 200 && status <= 299 })
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if !a.ok() {
-		return nil, nil, &statusError{status: a.status}
+		return nil, &statusError{status: a.status}
 	}
-	object, err := a.object()
-	return object, a.body, err
+	return a, nil
 }
 
 // object decodes the body as a JSON object.

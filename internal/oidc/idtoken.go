@@ -78,12 +78,30 @@ type IDToken struct {
 	*Claims
 	// Algorithm is the JWS algorithm of its signature.
 	Algorithm string
+
+	key *signingKey
 }
+
+// JWK is the public key that verified the token, as JSON; nil where the
+// signature was not verified by a key of the provider.
+func (t *IDToken) JWK() []byte { return t.key.jwk() }
 
 // VerifyIDToken verifies an ID token (OpenID Connect Core 1.0 §3.1.3.7, §12.2).
 // It returns claims or an error, never both. Errors: a *Violation of ErrIDToken,
 // and those of Metadata where the document or the keys cannot be had.
 func (p *Provider) VerifyIDToken(ctx context.Context, raw secret.String, check IDTokenCheck) (*IDToken, error) {
+	v, err := p.verification(ctx, raw, check)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.run(ctx, v.rules()...); err != nil {
+		return nil, err
+	}
+	return &IDToken{Claims: v.claims, Algorithm: string(v.jws.algorithm.name), key: v.jws.key}, nil
+}
+
+// verification takes a token apart and prepares to verify it.
+func (p *Provider) verification(ctx context.Context, raw secret.String, check IDTokenCheck) (*idTokenVerification, error) {
 	t, err := parseJWS(raw)
 	if err != nil {
 		return nil, err
@@ -98,12 +116,7 @@ func (p *Provider) VerifyIDToken(ctx context.Context, raw secret.String, check I
 		v.issuers = p.opts.IssuersAllowed
 	}
 	v.verifyKeys = p.keys.verify
-	for _, rule := range v.rules() {
-		if err := rule(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return &IDToken{Claims: t.claims, Algorithm: string(t.algorithm.name)}, nil
+	return v, nil
 }
 
 // idTokenVerification is one verification under way.

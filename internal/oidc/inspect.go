@@ -23,6 +23,7 @@ func (p *Provider) Forget() {
 	defer k.mu.Unlock()
 	k.set, k.extra, k.err = nil, nil, nil
 	k.fetchedAt, k.triedAt, k.nothingNewAt = time.Time{}, time.Time{}, time.Time{}
+	k.epoch.Store(nil)
 }
 
 // PublicKeys are the signing keys that are known at the moment, as members of a
@@ -36,11 +37,23 @@ func (p *Provider) PublicKeys() []json.RawMessage {
 	if set == nil {
 		return out
 	}
-	for _, key := range set.keys {
-		jwk := jose.JSONWebKey{Key: key.public, KeyID: key.id, Algorithm: key.algorithm, Use: "sig"}
-		if text, err := jwk.MarshalJSON(); err == nil {
+	for i := range set.keys {
+		if text := set.keys[i].jwk(); text != nil {
 			out = append(out, text)
 		}
 	}
 	return out
+}
+
+// jwk is the public key as JSON, nil for no key.
+func (k *signingKey) jwk() []byte {
+	if k == nil {
+		return nil
+	}
+	public := jose.JSONWebKey{Key: k.public, KeyID: k.id, Algorithm: k.algorithm, Use: "sig"}
+	text, err := public.MarshalJSON()
+	if err != nil {
+		return nil
+	}
+	return text
 }

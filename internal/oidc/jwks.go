@@ -27,7 +27,11 @@ type signingKey struct {
 }
 
 // keySet is an immutable set of keys, parsed once.
-type keySet struct{ keys []signingKey }
+type keySet struct {
+	keys []signingKey
+	// generation differs between sets that differ; see Provider.KeysHold.
+	generation uint64
+}
 
 // parseKeySet reads a JWK Set (RFC 7517 §5). Keys that cannot verify a
 // signature here (for encryption, of unknown type or curve, malformed, or with

@@ -22,6 +22,10 @@ type jws struct {
 	algorithm algorithm
 	kid, typ  string
 	claims    *Claims
+	// key verified the signature and generation is that of its set; nil and 0
+	// before, and for HMAC.
+	key        *signingKey
+	generation uint64
 }
 
 // compactShape reports whether text has the shape of a compact JWS: bounded,
@@ -56,8 +60,9 @@ func parseJWS(raw secret.String) (*jws, error) {
 	if !compactShape(text) {
 		return nil, malformed("three base64url parts within 128 KiB")
 	}
-	parts := strings.Split(text, ".")
-	header, err := decodePart(parts[0])
+	head, rest, _ := strings.Cut(text, ".")
+	body, _, _ := strings.Cut(rest, ".")
+	header, err := decodePart(head)
 	if err != nil {
 		return nil, malformed("a json object as header")
 	}
@@ -83,7 +88,7 @@ func parseJWS(raw secret.String) (*jws, error) {
 	if t.algorithm, known = knownAlgorithm(name); !known {
 		return nil, refuse(ErrAlgorithm, clauseAlgorithm, "a signature algorithm", quoted(name))
 	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	payload, err := base64.RawURLEncoding.DecodeString(body)
 	if err != nil {
 		return nil, malformed("a json object as payload")
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,6 +27,9 @@ type keySource struct {
 	// nothingNewAt when a fetch that a token caused last brought nothing new.
 	fetchedAt, triedAt, nothingNewAt time.Time
 	err                              error // of the last attempt
+	generation                       uint64
+
+	epoch atomic.Pointer[keyEpoch]
 }
 
 // get gives the keys. started says that they were fetched for this call: no
@@ -100,8 +104,10 @@ func (s *keySource) fetch(ctx context.Context, needed bool) (*keySet, error) {
 	defer s.mu.Unlock()
 	s.triedAt, s.err = p.opts.Now(), err
 	if err != nil {
+		s.prolong(s.triedAt.Add(retryAfterFailure))
 		return nil, err
 	}
+	s.number(set)
 	if needed {
 		s.nothingNewAt = time.Time{}
 		if !set.adds(old) {
@@ -109,6 +115,7 @@ func (s *keySource) fetch(ctx context.Context, needed bool) (*keySet, error) {
 		}
 	}
 	s.set, s.fetchedAt = set, s.triedAt
+	s.epoch.Store(&keyEpoch{generation: set.generation, until: s.triedAt.Add(p.opts.CacheTTL)})
 	return set, nil
 }
 
@@ -190,8 +197,9 @@ func (s *keySource) verify(ctx context.Context, t *jws) error {
 // verify tries every key that may have made the signature.
 func (s *keySet) verify(t *jws) error {
 	candidates := s.candidates(t.kid, t.algorithm)
-	for _, k := range candidates {
+	for i, k := range candidates {
 		if t.signedWith(k.public) {
+			t.key, t.generation = &candidates[i], s.generation
 			return nil
 		}
 	}

@@ -22,6 +22,8 @@ type Metadata struct {
 	// mutual TLS (mtls_endpoint_aliases, RFC 8705 §5); where one is empty the
 	// ordinary one serves.
 	MutualTLS MutualTLSEndpoints
+	// IntrospectionEndpoint is that of RFC 7662, empty where unknown.
+	IntrospectionEndpoint string
 
 	// TokenEndpointAuthMethods is token_endpoint_auth_methods_supported.
 	TokenEndpointAuthMethods []string
@@ -47,6 +49,7 @@ type Metadata struct {
 // document.
 type Endpoints struct {
 	Authorization, Token, UserInfo, EndSession, JWKS string
+	Introspection                                    string
 	// PAR is the pushed authorization request endpoint.
 	PAR, Revocation string
 	// MutualTLS are used in place of the ordinary ones by clients that
@@ -72,6 +75,7 @@ func (e Endpoints) check() error {
 		{"mutual TLS token", e.MutualTLS.Token},
 		{"mutual TLS pushed authorization request", e.MutualTLS.PAR},
 		{"mutual TLS revocation", e.MutualTLS.Revocation},
+		{"introspection", e.Introspection},
 	} {
 		if x.url == "" {
 			continue
@@ -108,6 +112,7 @@ func (e Endpoints) override(md *Metadata) {
 		{&md.MutualTLS.Token, e.MutualTLS.Token},
 		{&md.MutualTLS.PAR, e.MutualTLS.PAR},
 		{&md.MutualTLS.Revocation, e.MutualTLS.Revocation},
+		{&md.IntrospectionEndpoint, e.Introspection},
 	} {
 		if x.from != "" {
 			*x.to = x.from
@@ -178,6 +183,7 @@ func (md *Metadata) readEndpoints(object map[string]any, secure bool, e Endpoint
 		{object, "jwks_uri", e.JWKS, &md.JWKSURI, true},
 		{object, "end_session_endpoint", e.EndSession, &md.EndSessionEndpoint, false},
 		{object, "pushed_authorization_request_endpoint", e.PAR, &md.PAREndpoint, true},
+		{object, "introspection_endpoint", e.Introspection, &md.IntrospectionEndpoint, true},
 		{object, "revocation_endpoint", e.Revocation, &md.RevocationEndpoint, true},
 		{aliases, "token_endpoint", e.MutualTLS.Token, &md.MutualTLS.Token, true},
 		{aliases, "pushed_authorization_request_endpoint", e.MutualTLS.PAR, &md.MutualTLS.PAR, true},

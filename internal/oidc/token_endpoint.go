@@ -62,7 +62,7 @@ func (p *Provider) Refresh(ctx context.Context, c Client, g RefreshGrant, extra 
 // protectedTokenParameter names what no extra field may add or replace.
 func protectedTokenParameter(name string) bool {
 	switch name {
-	case "grant_type", "code", "redirect_uri", "code_verifier", "refresh_token",
+	case "grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "username", "password",
 		"client_id", "client_secret", "client_assertion", "client_assertion_type":
 		return true
 	}
@@ -148,6 +148,7 @@ func sentSecrets(c Client, form url.Values) []string {
 	var out []string
 	for _, s := range []string{
 		c.Secret.Reveal(), form.Get("code"), form.Get("code_verifier"), form.Get("refresh_token"), form.Get("client_assertion"),
+		form.Get("password"),
 	} {
 		if len(s) >= minRedacted {
 			out = append(out, s, url.QueryEscape(s))

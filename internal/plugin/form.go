@@ -51,6 +51,7 @@ type peekedForm struct {
 	form Form
 	ok   bool
 	err  error
+	data []byte // the body as it came
 }
 
 // PeekForm looks into the body without taking it from the upstream, which gets
@@ -63,18 +64,26 @@ type peekedForm struct {
 func (q *Request) PeekForm() (form Form, ok bool, err error) {
 	if q.peeked == nil {
 		q.peeked = &peekedForm{}
-		q.peeked.form, q.peeked.ok, q.peeked.err = peekForm(q.HTTP)
+		*q.peeked = peekForm(q.HTTP)
 	}
 	return q.peeked.form, q.peeked.ok, q.peeked.err
 }
 
-func peekForm(r *http.Request) (Form, bool, error) {
+func peekForm(r *http.Request) (p peekedForm) {
 	if r.ContentLength < 0 || r.ContentLength > MaxForm || !isForm(r.Header) {
-		return nil, false, nil
+		return p
 	}
 	if r.ContentLength == 0 {
-		return nil, true, nil
+		return peekedForm{ok: true}
 	}
+	if p.data, p.err = peekBody(r); p.err == nil {
+		p.form, p.ok = parseForm(string(p.data))
+	}
+	return p
+}
+
+// peekBody reads a body of known length and leaves it to be replayed.
+func peekBody(r *http.Request) ([]byte, error) {
 	data := make([]byte, r.ContentLength)
 	if _, err := io.ReadFull(r.Body, data); err != nil {
 		r.Body = failedBody{err}
@@ -82,22 +91,23 @@ func peekForm(r *http.Request) (Form, bool, error) {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			status = http.StatusRequestTimeout
 		}
-		return nil, false, httperror.Wrap(status, httperror.StatusMessage(status), err)
+		return nil, httperror.Wrap(status, httperror.StatusMessage(status), err)
 	}
 	r.Body = newReplay(data)
-	form, ok := parseForm(string(data))
-	return form, ok, nil
+	return data, nil
 }
 
 // isForm reports whether the header describes an urlencoded form, sent as it
 // is. Two Content-Types are as good as none.
-func isForm(h http.Header) bool {
+func isForm(h http.Header) bool { return hasType(h, "application/x-www-form-urlencoded") }
+
+func hasType(h http.Header, want string) bool {
 	types := h["Content-Type"]
 	if len(types) != 1 || len(h["Content-Encoding"]) > 0 {
 		return false
 	}
 	media, _, _ := strings.Cut(types[0], ";")
-	return strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded")
+	return strings.EqualFold(strings.TrimSpace(media), want)
 }
 
 // parseForm decodes a form as the URL standard does, but refuses what it would

@@ -67,8 +67,9 @@ type Instance struct {
 	Route   *entity.Route
 	Service *entity.Service
 	// Certificate finds a certificate of the configuration by its id; nil where
-	// there is none. It is called while New runs, and not afterwards. The
-	// instance is made anew when what it found has changed.
+	// there is none, and one that holds nothing where its references lead
+	// nowhere. It is called while New runs, and not afterwards. The instance is
+	// made anew when what it found has changed.
 	Certificate func(id string) *tls.Certificate
 }
 

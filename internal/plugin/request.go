@@ -56,6 +56,7 @@ type Request struct {
 	Access Access
 
 	peeked *peekedForm
+	json   *peekedForm
 	stream stream
 }
 

@@ -32,6 +32,10 @@ func headerLies() []tokenLie {
 			signWith("ES256")(m)
 			m.finish = breakSignature
 		}},
+		{name: "invalid-sig-hs256", about: "HS256 with the client secret, every byte of the signature inverted", tell: func(m *minting) {
+			hmacWith(func(m *minting) []byte { return []byte(m.client.Secret) })(m)
+			m.finish = breakSignature
+		}},
 		{name: "sig-empty", about: "alg RS256 and an empty signature", tell: func(m *minting) {
 			m.seal = func(string) []byte { return nil }
 		}},

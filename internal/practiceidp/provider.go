@@ -258,6 +258,9 @@ const (
 	endpointLogout    = "logout"
 	endpointPAR       = "par"
 	endpointRevoke    = "revoke"
+
+	endpointIntrospection = "introspection"
+
 	endpointElsewhere = "elsewhere"
 )
 
@@ -269,17 +272,18 @@ func (p *Provider) endpoints() map[string]http.HandlerFunc {
 		name    string
 		handler http.HandlerFunc
 	}{
-		discoveryPath: {endpointDiscovery, p.serveDiscovery},
-		"/jwks":       {endpointJWKS, p.serveJWKS},
-		"/authorize":  {endpointAuthorize, p.serveAuthorize},
-		"/login":      {endpointLogin, p.serveLogin},
-		"/consent":    {endpointConsent, p.serveConsent},
-		"/token":      {endpointToken, p.serveToken},
-		"/userinfo":   {endpointUserInfo, p.serveUserInfo},
-		"/logout":     {endpointLogout, p.serveLogout},
-		"/par":        {endpointPAR, p.servePAR},
-		"/revoke":     {endpointRevoke, p.serveRevoke},
-		"/elsewhere":  {endpointElsewhere, http.NotFound},
+		discoveryPath:    {endpointDiscovery, p.serveDiscovery},
+		"/jwks":          {endpointJWKS, p.serveJWKS},
+		"/authorize":     {endpointAuthorize, p.serveAuthorize},
+		"/login":         {endpointLogin, p.serveLogin},
+		"/consent":       {endpointConsent, p.serveConsent},
+		"/token":         {endpointToken, p.serveToken},
+		"/userinfo":      {endpointUserInfo, p.serveUserInfo},
+		"/logout":        {endpointLogout, p.serveLogout},
+		"/introspection": {endpointIntrospection, p.serveIntrospection},
+		"/par":           {endpointPAR, p.servePAR},
+		"/revoke":        {endpointRevoke, p.serveRevoke},
+		"/elsewhere":     {endpointElsewhere, http.NotFound},
 	} {
 		m[path] = func(w http.ResponseWriter, r *http.Request) {
 			p.count(e.name)
@@ -314,7 +318,7 @@ const maxForm = 256 << 10
 func (p *Provider) Issuer() string { return p.opts.Issuer }
 
 // URL is the address of an endpoint: one of discovery, jwks, authorize, token,
-// userinfo, logout, par, revoke.
+// userinfo, introspection, logout, par, revoke.
 func (p *Provider) URL(endpoint string) string {
 	path := "/" + endpoint
 	if endpoint == endpointDiscovery {
@@ -324,8 +328,9 @@ func (p *Provider) URL(endpoint string) string {
 }
 
 // Calls tells how often an endpoint was called: discovery, jwks, authorize,
-// login, consent, token, userinfo, logout, par, revoke. Token requests are also counted by
-// grant, as code and refresh; elsewhere counts requests that followed a
+// login, consent, token, userinfo, introspection, logout, par, revoke. Token
+// requests are also counted by grant, as code, refresh, password and
+// client_credentials; elsewhere counts requests that followed a
 // redirect to another host.
 func (p *Provider) Calls(endpoint string) int {
 	p.mu.Lock()

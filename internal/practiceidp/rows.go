@@ -62,6 +62,12 @@ func protocolRows() []*row {
 			claims["sub"] = sub + "invalid"
 		}},
 		{name: "userinfo-no-sub", about: "no sub", userInfo: func(claims map[string]any) { delete(claims, "sub") }},
+		{name: "aggregated-claims", about: "user info holds claims of another source as a JWT (to be accepted)", userInfo: func(claims map[string]any) {
+			elsewhereClaims(claims, map[string]any{"JWT": "eyJhbGciOiJub25lIn0.eyJncm91cHMiOlsiYWRtaW4iXX0."})
+		}},
+		{name: "distributed-claims", about: "user info says where else claims are to be fetched (to be accepted)", userInfo: func(claims map[string]any) {
+			elsewhereClaims(claims, map[string]any{"endpoint": "http://127.0.0.1:1/claims", "access_token": "practice"})
+		}},
 		{name: "claims-with-newline", about: "a claim with CR, LF and NUL, in ID token and user info", userInfo: injectNewline, idToken: func(m *minting) {
 			injectNewline(m.claims)
 		}},
@@ -145,4 +151,12 @@ func duplicateMember(token string) string {
 	}
 	parts[1] = base64.RawURLEncoding.EncodeToString([]byte(string(payload[:len(payload)-1]) + `,"x":1,"x":2}`))
 	return strings.Join(parts, ".")
+}
+
+// elsewhereClaims says that the claim groups is another source's (OIDC Core
+// §5.6.2).
+func elsewhereClaims(claims, source map[string]any) {
+	delete(claims, "groups")
+	claims["_claim_names"] = map[string]any{"groups": "src1"}
+	claims["_claim_sources"] = map[string]any{"src1": source}
 }

@@ -25,9 +25,11 @@ type grant struct {
 	sid         string
 	authTime    time.Time
 	maxAgeAsked bool
-	expires     time.Time
-	revoked     bool   // guarded by Provider.mu
-	refresh     string // the one refresh token that is good; guarded by Provider.mu
+	// machine: there is no user, and so neither ID token nor refresh token.
+	machine bool
+	expires time.Time
+	revoked bool   // guarded by Provider.mu
+	refresh string // the one refresh token that is good; guarded by Provider.mu
 }
 
 // accessToken is an access token that was handed out.
@@ -52,8 +54,11 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	kind := "code"
-	if r.PostForm.Get("grant_type") == grantRefresh {
+	switch r.PostForm.Get("grant_type") {
+	case grantRefresh:
 		kind = "refresh"
+	case grantPassword, grantClient:
+		kind = r.PostForm.Get("grant_type")
 	}
 	p.count(kind)
 	if p.faulty(w, r, kind) {
@@ -96,8 +101,20 @@ func (p *Provider) token(r *http.Request) (map[string]any, *tokenError) {
 			return nil, e
 		}
 		return p.issue(g, scope, true), nil
+	case grantPassword:
+		g, e := p.byPassword(r, client)
+		if e != nil {
+			return nil, e
+		}
+		return p.issue(g, g.scope, false), nil
+	case grantClient:
+		g, e := p.byClient(r, client)
+		if e != nil {
+			return nil, e
+		}
+		return p.issue(g, g.scope, false), nil
 	}
-	return nil, &tokenError{http.StatusBadRequest, "unsupported_grant_type", "grant_type must be authorization_code or refresh_token"}
+	return nil, &tokenError{http.StatusBadRequest, "unsupported_grant_type", "grant_type must be authorization_code, refresh_token, password or client_credentials"}
 }
 
 // redeem takes a code, once. A second redemption revokes everything that the
@@ -184,13 +201,18 @@ func (p *Provider) issue(g *grant, scope []string, refreshed bool) map[string]an
 	if !p.opts.OmitExpiresIn {
 		answer["expires_in"] = int(p.opts.AccessTokenTTL / time.Second)
 	}
-	if idToken, ok := p.mintIDToken(g, access, now, refreshed); ok {
-		answer["id_token"] = idToken
+	if slices.Contains(scope, "openid") && !g.machine {
+		if idToken, ok := p.mintIDToken(g, access, now, refreshed); ok {
+			answer["id_token"] = idToken
+		}
 	}
 	refresh := p.newID()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.access[access] = accessToken{grant: g, expires: now.Add(p.opts.AccessTokenTTL)}
+	if g.machine {
+		return answer
+	}
 	if !refreshed || !p.keepsRefreshTokens() {
 		p.refresh[refresh] = g.id
 		g.refresh = refresh

@@ -98,7 +98,7 @@ func TestRedemptionRules(t *testing.T) {
 		{"code unknown", field("code", "x"), basic(), 400, "invalid_grant"},
 		{"code too old", func(url.Values) { clock.add(2 * time.Minute) }, basic(), 400, "invalid_grant"},
 		{"code of another client", field("client_id", "public"), nil, 400, "invalid_grant"},
-		{"grant_type unknown", field("grant_type", "password"), basic(), 400, "unsupported_grant_type"},
+		{"grant_type unknown", field("grant_type", "device_code"), basic(), 400, "unsupported_grant_type"},
 		{"parameter twice", func(v url.Values) { v.Add("code", "x") }, basic(), 400, "invalid_request"},
 		{"wrong secret in the body", credentials(clientID, "no"), nil, 401, "invalid_client"},
 		{"no client authentication", field("client_id", clientID), nil, 401, "invalid_client"},

@@ -18,7 +18,7 @@ func (p *Provider) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	token, ok := bearerToken(r)
 	p.mu.Lock()
 	known, found := p.access[token]
-	good := ok && found && !known.grant.revoked && p.opts.Now().Before(known.expires)
+	good := ok && found && !known.grant.revoked && !known.grant.machine && p.opts.Now().Before(known.expires)
 	p.mu.Unlock()
 	if !good {
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
@@ -31,6 +31,11 @@ func (p *Provider) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 		if lie.userInfo != nil {
 			lie.userInfo(claims)
 		}
+	}
+	if wantsJWT(r) {
+		claims["iss"], claims["aud"] = p.opts.Issuer, known.grant.client.ID
+		p.writeJWT(w, "JWT", claims)
+		return
 	}
 	writeJSON(w, http.StatusOK, claims)
 }

@@ -21,7 +21,7 @@ type providerCall struct{ endpoint, result string }
 var (
 	loginResults    = []string{"started", "completed", "refused", "failed", other}
 	refreshResults  = []string{"completed", "refused", "failed", other}
-	endpoints       = []string{"discovery", "jwks", "token", "userinfo", other}
+	endpoints       = []string{"discovery", "jwks", "token", "userinfo", "introspection", other}
 	providerResults = []string{"answered", "refused", "failed", other}
 	// loadResults are labels by the words of session.Reason, and two more.
 	loadResults = map[string]string{
@@ -87,7 +87,7 @@ func (c *Calls) Refresh(result string) { known(c.refreshes, result).Inc() }
 func (c *Calls) SessionLoad(result string) { known(c.loads, result).Inc() }
 
 // ProviderCall counts a call to a provider by its endpoint (discovery, jwks,
-// token, userinfo) and result (answered, refused, failed).
+// token, userinfo, introspection) and result (answered, refused, failed).
 func (c *Calls) ProviderCall(endpoint, result string, took time.Duration) {
 	if _, ok := c.durations[endpoint]; !ok {
 		endpoint = other

@@ -18,6 +18,7 @@ func newFlows(steps *prometheus.CounterVec) *Flows { return &Flows{steps: steps}
 
 // knownSteps are the steps that have a series of their own.
 var knownSteps = map[string]bool{
+	"access token":                           true,
 	"access token expired, no refresh token": true,
 	"authorization request":                  true,
 	"authorization response":                 true,
@@ -27,6 +28,12 @@ var knownSteps = map[string]bool{
 	"discovery":                              true,
 	"end session":                            true,
 	"id token":                               true,
+	"identity provider":                      true,
+	"introspection":                          true,
+	"malformed credentials":                  true,
+	"password":                               true,
+	"client_credentials":                     true,
+	"refresh_token":                          true,
 	"keep session":                           true,
 	"load session":                           true,
 	"logout request":                         true,
@@ -56,7 +63,7 @@ func (f *Flows) Emit(_ context.Context, e flow.Event) {
 	}
 	kind, verdict := e.Kind, e.Verdict
 	switch kind {
-	case flow.Login, flow.Callback, flow.Refresh, flow.Logout, flow.Session:
+	case flow.Login, flow.Callback, flow.Refresh, flow.Logout, flow.Session, flow.Access:
 	default:
 		kind = other
 	}

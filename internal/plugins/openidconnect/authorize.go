@@ -46,7 +46,7 @@ func (h *handler) admit(v *visit, cause string, client *config.Client) error {
 		}
 	}
 	return v.refuse(outcome{
-		status: http.StatusForbidden, cause: cause, client: client, tokenError: "insufficient_scope",
+		status: http.StatusForbidden, cause: cause, client: client, tokenError: "insufficient_scope", scope: h.demandedScope(cause),
 		text: "You are signed in, but your account lacks a permission that this page asks for.",
 	})
 }
@@ -59,6 +59,17 @@ func (h *handler) admitSession(v *visit, s *session.Session) error {
 	}
 	client, _ := h.config.ClientByID(s.Entry().Realm.ClientID)
 	return h.admit(v, cause, client)
+}
+
+// demandedScope is what a request that breaks the rule of this name needs (RFC
+// 6750 section 3.1); empty for rules about something else.
+func (h *handler) demandedScope(rule string) string {
+	for i := range h.config.Claims.Rules {
+		if r := &h.config.Claims.Rules[i]; r.Name == rule && rule == config.ScopesRequired && len(r.Alternatives) > 0 {
+			return strings.Join(r.Alternatives[0], " ")
+		}
+	}
+	return ""
 }
 
 // violated names the first rule that the access token breaks, empty for none.
@@ -103,23 +114,23 @@ func ruleClaim(e *session.Entry, name, otherwise string, read func(*oidc.Claims)
 	return read(claims)
 }
 
-// keepRuleClaims stores what the claims rules need of the access token.
-func (h *handler) keepRuleClaims(kept []session.Claim, e *session.Entry) []session.Claim {
+// keepRuleClaims stores what the claims rules need of the access token, or of its
+// introspection; claims is nil where nobody can read it.
+func (h *handler) keepRuleClaims(kept []session.Claim, claims *oidc.Claims) []session.Claim {
 	c := &h.config.Claims
 	if len(c.Rules)+len(c.Forbidden) == 0 {
 		return kept
 	}
-	claims, err := oidc.UnverifiedClaims(e.AccessToken)
 	for _, name := range c.Forbidden {
 		value := unreadable
-		if err == nil {
+		if claims != nil {
 			value = presence(claims, name)
 		}
 		kept = append(kept, session.Claim{Name: forbiddenPrefix + name, Value: value})
 	}
 	for i := range c.Rules {
 		value := ""
-		if err == nil {
+		if claims != nil {
 			value = ruleValues(claims, c.Rules[i].Path)
 		}
 		kept = append(kept, session.Claim{Name: rulePrefix + strings.Join(c.Rules[i].Path, pathSeparator), Value: value})

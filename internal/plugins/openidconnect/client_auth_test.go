@@ -1,6 +1,7 @@
 package openidconnect_test
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -129,6 +130,23 @@ func TestCertificateThatIsNotThere(t *testing.T) {
 	}
 	if err := r.patch(map[string]any{"client_auth": []any{"tls_client_auth"}, "tls_client_auth_cert_id": certificateID}); err != nil {
 		t.Errorf("positive control: %v", err)
+	}
+}
+
+// TestCertificateWhoseReferencesLeadNowhere: the configuration is accepted, and
+// what needs the certificate fails instead of going without it.
+func TestCertificateWhoseReferencesLeadNowhere(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{
+		tls: true, certificates: map[string]*tls.Certificate{certificateID: {}},
+		config: map[string]any{
+			"client_auth": []any{"tls_client_auth"}, "tls_client_auth_cert_id": certificateID, "tls_client_auth_ssl_verify": false, "ssl_verify": false,
+		},
+	})
+	b := r.browser()
+	r.refused(b.callback(b.begin("/")), http.StatusInternalServerError, 0)
+	if n := r.idp.Calls("token"); n != 0 {
+		t.Errorf("%d token requests", n)
 	}
 }
 

@@ -28,6 +28,7 @@ func (h *handler) complete(w http.ResponseWriter, v *visit, c *callback, g *gran
 	}
 	h.Meter.Login(resultCompleted)
 	v.cookies(lines)
+	h.replay(v, config.MethodAuthorizationCode, h.replayed(g.tokens.Header))
 	l := &h.config.Login
 	if !l.Applies(config.MethodAuthorizationCode) {
 		return h.onward(v, s), nil

@@ -14,6 +14,8 @@ type after struct {
 	login *loginStart
 	// proxy goes on to the upstream with this session.
 	proxy *session.Session
+	// admitted goes on to the upstream without one.
+	admitted *admission
 }
 
 // Serve implements plugin.Handler. It decides which step a request needs; the
@@ -35,6 +37,11 @@ func (h *handler) Serve(w http.ResponseWriter, q *plugin.Request, next plugin.Ne
 		return h.login(w, v, *todo.login)
 	case todo.proxy != nil:
 		h.introduce(v, todo.proxy)
+		return next(w, q)
+	case todo.admitted != nil:
+		if err := h.letIn(v, todo.admitted); err != nil {
+			return err
+		}
 		return next(w, q)
 	}
 	return nil // answered
@@ -65,6 +72,9 @@ func (h *handler) step(w http.ResponseWriter, v *visit) (after, error) {
 	}
 	if s != nil {
 		return after{proxy: s}, h.admitSession(v, s)
+	}
+	if a, err := h.identify(v); err != nil || a != nil {
+		return after{admitted: a}, err
 	}
 	if h.config.Method.Has(config.MethodAuthorizationCode) && mayRedirect(v.q.HTTP) {
 		return after{login: &loginStart{reason: firstLogin, target: h.targetOf(v)}}, nil

@@ -3,12 +3,13 @@
 // manager (internal/session).
 //
 // One function decides (dispatch.go): a callback is looked at first, then a
-// logout, then the session; without one a login starts. Each step lives in its
-// own file and never calls a sibling step:
+// logout, then the session, then an API client's credential; without any a login
+// starts. Each step lives in its own file and never calls a sibling step:
 //
 //	dispatch.go → callback.go  verify the transaction, redeem, verify tokens, open the session
 //	            → logout.go    end the session here and at the IdP
 //	            → resume.go    load, refresh, keep; authorize.go, headers.go and on to the upstream
+//	            → access.go    an API client's credential: bytoken.go, introspect.go, grants.go
 //	            → login.go     authorization request, sealed state, key cookie
 //
 // Beside them: state.go (the sealed login state), target.go (where a browser may

@@ -27,7 +27,7 @@ const pathSeparator = "\x1f"
 
 // entry is what a session remembers of a login.
 func (h *handler) entry(client *config.Client, g *grant) session.Entry {
-	id := g.idToken.Claims
+	id := g.idToken
 	e := session.Entry{
 		Realm: h.sessionRealm(client), Subject: id.Subject(), Method: string(config.MethodAuthorizationCode),
 		AccessToken: g.tokens.AccessToken, RefreshToken: g.tokens.RefreshToken, IDToken: g.tokens.IDToken,
@@ -37,9 +37,7 @@ func (h *handler) entry(client *config.Client, g *grant) session.Entry {
 	e.SID, _ = id.Text("sid")
 	e.ACR, _ = id.Text("acr")
 	e.AuthTime, _ = id.Time("auth_time")
-	if g.userInfo != nil {
-		e.Claims = append(e.Claims, session.Claim{Name: userInfoClaim, Value: string(g.userInfo.Raw())})
-	}
+	h.documents(&e, &evidence{idToken: id, userInfo: g.userInfo})
 	h.keepClaims(&e)
 	return e
 }
@@ -48,19 +46,29 @@ func (h *handler) entry(client *config.Client, g *grant) session.Entry {
 // ready for use, so that no request parses a token. A claim that is absent is stored
 // without a value.
 func (h *handler) keepClaims(e *session.Entry) {
+	claims, err := oidc.UnverifiedClaims(e.AccessToken)
+	if err != nil {
+		claims = nil
+	}
+	h.keep(e, claims, func() []*oidc.Claims { return claimSources(e) })
+}
+
+// keep is keepClaims with what rules read, nil for nothing, and with the sources
+// of what headers carry. Documents stay.
+func (h *handler) keep(e *session.Entry, rules *oidc.Claims, sources func() []*oidc.Claims) {
 	kept := []session.Claim{{Name: issuedClaim, Value: strconv.FormatInt(h.Now().Unix(), 10)}}
 	for _, c := range e.Claims {
-		if c.Name == userInfoClaim {
+		if c.Name == userInfoClaim || strings.HasPrefix(c.Name, docPrefix) {
 			kept = append(kept, c)
 		}
 	}
-	if len(h.config.Header.Claims) > 0 {
-		sources := claimSources(e)
-		for _, c := range h.config.Header.Claims {
-			kept = append(kept, session.Claim{Name: strings.Join(c.Path, pathSeparator), Value: lookup(sources, c.Path)})
+	if claims := h.config.Header.Claims(); len(claims) > 0 {
+		from := sources()
+		for _, c := range claims {
+			kept = append(kept, session.Claim{Name: strings.Join(c.Path, pathSeparator), Value: lookup(from, c.Path)})
 		}
 	}
-	e.Claims = h.keepRuleClaims(kept, e)
+	e.Claims = h.keepRuleClaims(kept, rules)
 }
 
 // claimSources are what claims are taken from, in this order: access token, ID
@@ -160,11 +168,15 @@ func (h *handler) refreshable(e *session.Entry) bool {
 
 // wantsUserInfo tells whether anything needs the user info document.
 func (h *handler) wantsUserInfo() bool {
-	return h.config.UserInfo.Search || h.config.Header.UserInfo.Name != ""
+	hc := &h.config.Header
+	return h.config.UserInfo.Search ||
+		hc.Wants(func(t *config.TokenHeaders) config.TokenHeader { return t.UserInfo }) ||
+		hc.Wants(func(t *config.TokenHeaders) config.TokenHeader { return t.UserInfoJWT })
 }
 
-func (h *handler) userInfo(ctx context.Context, token secret.String, subject string) (*oidc.Claims, error) {
+func (h *handler) userInfo(ctx context.Context, client *config.Client, token secret.String, subject string, extra oidc.Extra) (*oidc.Claims, error) {
 	return h.provider.UserInfo(ctx, oidc.UserInfoRequest{
-		AccessToken: token, Subject: subject, Query: h.config.UserInfo.Query, Header: h.config.UserInfo.Header,
+		AccessToken: token, Subject: subject, Accept: h.config.UserInfo.Accept, Query: extra.Args, Header: extra.Header,
+		Check: h.answerCheck(client, config.MethodUserInfo),
 	})
 }

@@ -62,6 +62,7 @@ type shared struct {
 	opened, openedMemory session.Cache
 	// signing are the plugin's own key pairs, for clients without client_jwk.
 	signing *oidc.SigningKeys
+	proofs  *proofs
 }
 
 // Definition introduces the plugin. What it pools belongs to the returned
@@ -79,6 +80,7 @@ func Definition(d Deps) plugin.Definition {
 	f.stores.close = func(s Store) { s.Close() }
 	f.secrets.logger, f.secrets.random = d.Logger, d.Rand
 	f.signing = oidc.NewSigningKeys(d.Now, d.Rand)
+	f.proofs = newProofs(d.Now)
 	return plugin.Definition{
 		Name:       Name,
 		Priority:   priority,
@@ -109,9 +111,12 @@ type handler struct {
 	managed []string
 	// own are all our cookies, dropped the names of those that the upstream
 	// does not get.
-	dropped  []string
-	own      []message.OwnCookie
-	bindIP   bool
+	dropped []string
+	own     []message.OwnCookie
+	bindIP  bool
+	// realms are parts of the cache keys: of answers in general, and of those
+	// of the token endpoint.
+	realms   [2][sha256.Size]byte
 	releases []func()
 }
 
@@ -149,6 +154,8 @@ func (f *shared) compile(i plugin.Instance) (_ *handler, err error) {
 	}
 	h.redirects = redirectPlaces(c)
 	h.managed = managedHeaders(c)
+	h.realms[0] = f.proofs.realm(c.Fingerprint, "")
+	h.realms[1] = f.proofs.realm(c.Fingerprint, "salt "+c.Cache.Salt)
 	h.ownCookies()
 	return h, nil
 }
@@ -262,12 +269,18 @@ func (h *handler) issuerHost() string {
 	return u.Host
 }
 
-// challenge is the value of WWW-Authenticate (RFC 6750 section 3); code may be
-// empty.
-func (h *handler) challenge(code string) string {
+// challenge is the value of WWW-Authenticate (RFC 6750 section 3).
+func (h *handler) challenge(o outcome) string {
 	text := "Bearer realm=" + strconv.Quote(h.issuerHost())
-	if code != "" && h.config.Error.ExposeCode {
-		text += ", error=" + strconv.Quote(code)
+	if o.tokenError == "" || !h.config.Error.ExposeCode {
+		return text
+	}
+	text += ", error=" + strconv.Quote(o.tokenError)
+	if o.description != "" {
+		text += ", error_description=" + strconv.Quote(o.description)
+	}
+	if o.scope != "" {
+		text += ", scope=" + strconv.Quote(o.scope)
 	}
 	return text
 }

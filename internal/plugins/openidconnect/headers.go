@@ -21,14 +21,9 @@ var identityHeaders = []string{
 // managedHeaders lists the upstream headers that only this plugin sets.
 func managedHeaders(c *config.Config) []string {
 	names := append([]string(nil), identityHeaders...)
-	hc := &c.Header
-	for _, t := range []config.TokenHeader{hc.AccessToken, hc.IDToken, hc.RefreshToken, hc.SessionID, hc.UserInfo} {
-		if t.Name != "" {
-			names = append(names, t.Name)
-		}
-	}
-	for _, claim := range c.Header.Claims {
-		names = append(names, claim.Name)
+	names = append(names, c.Header.Upstream.Names()...)
+	if name := c.Header.SessionID.Name; name != "" {
+		names = append(names, name)
 	}
 	return names
 }
@@ -62,19 +57,22 @@ func (h *handler) ownCookies() {
 	}
 }
 
-// ready is what every request of a session needs, computed once each time that
-// its record is opened (session.Options.Derive). Requests share it: nobody
-// writes to it.
+// ready is what every request of a session or of an API client needs, computed
+// once each time that a record is opened (session.Options.Derive) or a
+// credential is verified. Requests share it: nobody writes to it.
 type ready struct {
-	// headers are what the upstream is told, in this order.
-	headers []upstreamHeader
+	// headers are what the upstream is told, in this order, and response what
+	// the user agent is.
+	headers, response []toldHeader
 	// violated is the first claims rule that the access token breaks.
 	violated string
 	// until is when the access token must not be used any more, zero for never.
 	until time.Time
+	// counts: a session that was obtained like this opens this plugin.
+	counts bool
 }
 
-type upstreamHeader struct {
+type toldHeader struct {
 	name, value string
 	// id: the session id comes after value. A renewal changes it, and not the
 	// record.
@@ -83,12 +81,35 @@ type upstreamHeader struct {
 
 // ready computes what requests of e need, and says how much memory it takes.
 func (h *handler) ready(e *session.Entry) (any, int) {
-	r := &ready{headers: h.introduction(e), violated: h.violated(e), until: h.until(e)}
+	r := h.prepare(e)
 	size := len(r.violated)
-	for i := range r.headers {
-		size += len(r.headers[i].value) + 64
+	for _, list := range [][]toldHeader{r.headers, r.response} {
+		for i := range list {
+			size += len(list[i].value) + 64
+		}
 	}
 	return r, size
+}
+
+func (h *handler) prepare(e *session.Entry) *ready {
+	hc := &h.config.Header
+	r := &ready{
+		headers: told(&hc.Upstream, e), response: told(&hc.Downstream, e),
+		violated: h.violated(e), until: h.until(e), counts: h.counts(config.Method(e.Method)),
+	}
+	for _, x := range []struct {
+		to     *[]toldHeader
+		header config.TokenHeader
+	}{{&r.headers, hc.SessionID}, {&r.response, hc.DownstreamSessionID}} {
+		if x.header.Name != "" {
+			header := toldHeader{name: x.header.Name, id: true}
+			if x.header.Bearer {
+				header.value = "Bearer "
+			}
+			*x.to = append(*x.to, header)
+		}
+	}
+	return r
 }
 
 // readyOf is what ready has computed for s.
@@ -100,44 +121,28 @@ func readyOf(s *session.Session) *ready {
 	return r
 }
 
-// introduction is what the upstream is told of a session.
-func (h *handler) introduction(e *session.Entry) []upstreamHeader {
-	var all []upstreamHeader
-	hc := &h.config.Header
-	add := func(header config.TokenHeader, value string, id bool) {
-		if header.Name == "" || value == "" && !id {
-			return
-		}
-		if header.Bearer {
-			value = "Bearer " + value
-		}
-		all = append(all, upstreamHeader{header.Name, value, id})
+// introduce tells the upstream who is there.
+func (h *handler) introduce(v *visit, s *session.Session) { v.tell(readyOf(s), s.ID) }
+
+// tell sets the headers of both directions; id gives the session id, and is nil
+// without a session.
+func (v *visit) tell(r *ready, id func() string) {
+	setTold(&v.q.Upstream, r.headers, id)
+	if len(r.response) > 0 {
+		setTold(&v.q.Response, r.response, id)
+		v.q.Response.Set("Cache-Control", "no-store")
 	}
-	add(hc.AccessToken, e.AccessToken.Reveal(), false)
-	add(hc.IDToken, e.IDToken.Reveal(), false)
-	add(hc.RefreshToken, e.RefreshToken.Reveal(), false)
-	add(hc.SessionID, "", true)
-	if hc.UserInfo.Name != "" {
-		add(hc.UserInfo, userInfoHeader(e), false)
-	}
-	for i := range hc.Claims {
-		if value := claimValue(e, hc.Claims[i].Path); value != "" {
-			all = append(all, upstreamHeader{name: hc.Claims[i].Name, value: value})
-		}
-	}
-	return slices.Clip(all)
 }
 
-// introduce tells the upstream who is there.
-func (h *handler) introduce(v *visit, s *session.Session) {
-	for _, header := range readyOf(s).headers {
+func setTold(to *message.Overlay, headers []toldHeader, id func() string) {
+	for _, header := range headers {
 		if header.id {
-			header.value += s.ID()
+			if id == nil {
+				continue
+			}
+			header.value += id()
 		}
-		v.q.Upstream.Set(header.name, header.value)
-	}
-	if name := h.config.Header.DownstreamSessionID.Name; name != "" {
-		v.q.Response.Set(name, s.ID())
+		to.Set(header.name, header.value)
 	}
 }
 

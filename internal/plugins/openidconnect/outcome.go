@@ -28,6 +28,9 @@ type outcome struct {
 	target, redirectURI string
 	// tokenError is the error code of WWW-Authenticate.
 	tokenError string
+	// description and scope are its parameters of these names (RFC 6750
+	// section 3); either may be empty.
+	description, scope string
 	// err is for the log.
 	err error
 	// client is whose redirects apply; nil means the one that the request asks
@@ -52,10 +55,12 @@ func (v *visit) refuse(o outcome) error {
 	if client == nil {
 		client = h.chooseClient(v)
 	}
-	e.RedirectTo = redirectFor(client, o.status)
+	if !v.carried {
+		e.RedirectTo = redirectFor(client, o.status)
+	}
 	switch o.status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		e.Header.Set("WWW-Authenticate", h.challenge(o.tokenError))
+		e.Header.Set("WWW-Authenticate", h.challenge(o))
 	case http.StatusServiceUnavailable:
 		e.Header.Set("Retry-After", strconv.Itoa(retryAfter))
 	}

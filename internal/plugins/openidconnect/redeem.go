@@ -101,7 +101,7 @@ func (h *handler) verify(v *visit, c *callback, tokens *oidc.TokenResponse) (*gr
 		return g, nil
 	}
 	start = h.Now()
-	g.userInfo, err = h.userInfo(v.ctx, tokens.AccessToken, idToken.Subject())
+	g.userInfo, err = h.userInfo(v.ctx, c.client, tokens.AccessToken, idToken.Subject(), v.userInfoExtra())
 	v.step(flow.Callback, "user info", "OpenID Connect Core 5.3", start, err)
 	switch {
 	case errors.Is(err, oidc.ErrUserInfoSubject):

@@ -139,7 +139,7 @@ func (h *handler) exchangeRefresh(ctx context.Context, current *session.Session,
 	}
 	e.Expiry = tokens.ExpiresAt(h.Now(), h.config.Cache.TTL)
 	if h.wantsUserInfo() {
-		info, err := h.userInfo(ctx, e.AccessToken, e.Subject)
+		info, err := h.userInfo(ctx, client, e.AccessToken, e.Subject, oidc.Extra{Args: h.config.UserInfo.Query, Header: h.config.UserInfo.Header})
 		switch {
 		case errors.Is(err, oidc.ErrUserInfoSubject):
 			return session.Entry{}, err

@@ -61,6 +61,8 @@ type rig struct {
 	meter    *meter
 	log      *syncBuffer
 	trusted  []netip.Prefix
+	// changed is for rows whose change is made by the observation itself.
+	changed bool
 }
 
 // clock runs with the real one, some time ahead.

@@ -26,6 +26,9 @@ type visit struct {
 	session *session.Session
 	err     error
 	loaded  bool
+	// carried tells that the request came with an API client's credential: it
+	// is answered without redirects.
+	carried bool
 }
 
 func (h *handler) arrive(q *plugin.Request) *visit {
@@ -51,6 +54,11 @@ func (v *visit) load() (*session.Session, error) {
 		return nil, nil
 	}
 	s, err := v.h.sessions.Load(v.ctx, v.Visit)
+	if err == nil && !readyOf(s).counts {
+		v.h.Meter.SessionLoad(string(session.ReasonRealm))
+		v.emit(flow.Event{Kind: flow.Session, Step: "session cookie", Verdict: flow.Refused, Found: "obtained by a method that is not enabled"})
+		return nil, nil
+	}
 	if err == nil {
 		v.h.Meter.SessionLoad(loadFound)
 		v.session = s

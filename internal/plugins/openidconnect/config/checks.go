@@ -17,7 +17,11 @@ func checks() []schema.Check {
 		checkPair("token_post_args_names", "token_post_args_values"),
 		checkPair("userinfo_headers_names", "userinfo_headers_values"),
 		checkPair("userinfo_query_args_names", "userinfo_query_args_values"),
+		checkPair("introspection_headers_names", "introspection_headers_values"),
+		checkPair("introspection_post_args_names", "introspection_post_args_values"),
 		checkPair("upstream_headers_names", "upstream_headers_claims"),
+		checkPair("downstream_headers_names", "downstream_headers_claims"),
+		checkBearerCookie(),
 		checkCookie("session_cookie_"),
 		checkCookie("authorization_cookie_"),
 		checkCookieNames(),
@@ -69,18 +73,32 @@ func checkLogoutBody() schema.Check {
 	}}
 }
 
+// checkBearerCookie demands a name for the cookie that is to be looked at.
+func checkBearerCookie() schema.Check {
+	const places, name = "bearer_token_param_type", "bearer_token_cookie_name"
+	return schema.Check{Fields: []string{places, name}, Run: func(v map[string]any) []schema.Violation {
+		list, _ := v[places].([]any)
+		if v[name] != nil || !slices.Contains(list, any(string(PlaceCookie))) {
+			return nil
+		}
+		return []schema.Violation{{Field: name, Message: "required when cookie is in " + places}}
+	}}
+}
+
 // checkAlgorithms refuses to pin ID Tokens to algorithms that are switched
 // off.
 func checkAlgorithms() schema.Check {
 	return schema.Check{Fields: []string{"sallyport", "enable_hs_signatures"}, Run: func(v map[string]any) []schema.Violation {
 		own, _ := v["sallyport"].(map[string]any)
-		list, _ := own["id_token_signing_algs"].([]any)
 		if enabled, _ := v["enable_hs_signatures"].(bool); enabled {
 			return nil
 		}
-		for _, item := range list {
-			if alg, _ := item.(string); strings.HasPrefix(alg, "HS") {
-				return []schema.Violation{{Field: "sallyport.id_token_signing_algs", Message: alg + " needs enable_hs_signatures"}}
+		for _, name := range []string{"id_token_signing_algs", "access_token_signing_algs"} {
+			list, _ := own[name].([]any)
+			for _, item := range list {
+				if alg, _ := item.(string); strings.HasPrefix(alg, "HS") {
+					return []schema.Violation{{Field: "sallyport." + name, Message: alg + " needs enable_hs_signatures"}}
+				}
 			}
 		}
 		return nil

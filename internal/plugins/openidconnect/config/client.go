@@ -81,8 +81,11 @@ func (c *Config) ClientByID(id string) (*Client, bool) {
 // Client.Argument: an id, else a position from 1; the first one when it asks
 // for none or for an unknown one. It is nil when no client is configured.
 func (c *Config) ChooseClient(asked string) *Client {
-	if len(c.Clients) == 0 {
+	switch {
+	case len(c.Clients) == 0:
 		return nil
+	case asked == "":
+		return &c.Clients[0]
 	}
 	if found, ok := c.ClientByID(asked); ok {
 		return found

@@ -1,8 +1,11 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"sallyport/internal/oidc"
@@ -38,8 +41,22 @@ func New(normalized map[string]any, resolve func(reference string) (string, erro
 	if err := r.Bind(values); err != nil {
 		return nil, violation(err)
 	}
+	if c.Fingerprint, err = fingerprint(values); err != nil {
+		return nil, err
+	}
 	c.compile()
 	return c, nil
+}
+
+// fingerprint hashes values, by name, so that no setting can be forgotten.
+func fingerprint(values map[string]any) ([sha256.Size]byte, error) {
+	values = maps.Clone(values)
+	delete(values, "cache_tokens_salt")
+	text, err := json.Marshal(values)
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("config: %w", err)
+	}
+	return sha256.Sum256(text), nil
 }
 
 // violation turns an error about a field into the form of Normalize's.
@@ -70,9 +87,11 @@ func recheck(r *schema.Record, values map[string]any) error {
 func (c *Config) compile() {
 	c.Issuer.compile()
 	c.Method.compile()
+	c.Credential.compile()
 	c.Authorization.compile()
 	c.Token.compile()
 	c.Claims.compile()
+	c.Introspection.compile()
 	c.UserInfo.compile()
 	c.Header.compile()
 	c.HTTP.compile()
@@ -88,7 +107,10 @@ func (c *Config) warn() {
 		}
 	}
 	say(len(c.Method.Enabled) == 0, "config.auth_methods: no credential is recognised, so that every request is refused")
-	say(len(c.Clients) == 0, "config.client_id: no client is configured, so that nobody can log in")
+	say(len(c.Clients) == 0 && (c.Method.Has(MethodAuthorizationCode) || len(c.Method.Enabled) == 0),
+		"config.client_id: no client is configured, so that nobody can log in")
+	say(len(c.Clients) == 0 && (c.Method.Has(MethodPassword) || c.Method.Has(MethodRefreshToken) || c.Method.Has(MethodIntrospection)),
+		"config.client_id: no client is configured, so that no token can be introspected and no password or refresh token redeemed")
 	say(c.Method.Has(MethodAuthorizationCode) && !c.Method.Has(MethodSession) && c.Login.Action == LoginRedirect,
 		"config.auth_methods: authorization_code without session and login_action redirect send every user agent round in circles")
 	say(!c.Session.Secret.Empty() && len(c.Session.Secret.Reveal()) < weakSecret,
@@ -96,6 +118,10 @@ func (c *Config) warn() {
 	say(!c.Verification.Signature, "config.verify_signature: signatures of ID Tokens are not verified")
 	say(!c.Verification.Claims, "config.verify_claims: standard claims of ID Tokens are not verified")
 	say(!c.Verification.Nonce, "config.verify_nonce: the nonce of ID Tokens is not verified")
+	say(len(c.Verification.IgnoreSignature) > 0, "config.ignore_signature: signatures of access tokens and answers of these methods are not verified")
+	say(c.Method.Has(MethodBearer) && len(c.Claims.Rules) == 0,
+		"config.audience_required: neither this nor another claims rule is set, so that a token that the issuer made for any other resource is accepted as a bearer token")
+	say(!c.Introspection.CheckActive, "config.introspection_check_active: tokens that the provider calls inactive are accepted")
 	say(!c.HTTP.Verify, "config.ssl_verify: certificates of the provider are not verified")
 	say(!c.Client.VerifyMutualTLS, "config.tls_client_auth_ssl_verify: the certificate of the provider is not verified where ours is shown")
 	say(c.Store.Storage == StorageRedis && c.Store.Redis.TLS && !c.Store.Redis.Verify,

@@ -63,8 +63,11 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	c := compiled(t, nil)
 	checks := map[string][2]any{
-		"methods":        {c.Method.Enabled, []Method{MethodAuthorizationCode, MethodSession}},
-		"dropped":        {len(c.Method.Dropped), 7},
+		"methods": {c.Method.Enabled, []Method{
+			MethodAuthorizationCode, MethodBearer, MethodClientCredentials, MethodIntrospection,
+			MethodPassword, MethodRefreshToken, MethodSession, MethodUserInfo,
+		}},
+		"dropped":        {c.Method.Dropped, []Method{MethodKongOAuth2}},
 		"preflight":      {c.Method.Preflight, true},
 		"mode":           {c.Authorization.ResponseMode, ModeQuery},
 		"scopes":         {c.Authorization.Scopes, []string{"openid"}},
@@ -78,9 +81,9 @@ func TestDefaults(t *testing.T) {
 		}},
 		"login":         {[]any{c.Login.Action, c.Login.Tokens, c.Login.RedirectMode}, []any{LoginUpstream, []LoginToken{TokenID}, RedirectFragment}},
 		"logout":        {c.Logout.Methods, []string{"DELETE", "POST"}},
-		"access token":  {c.Header.AccessToken, TokenHeader{"Authorization", true}},
-		"id token":      {c.Header.IDToken, TokenHeader{}},
-		"verification":  {c.Verification, VerificationConfig{IssuersAllowed: []string{}, Signature: true, Claims: true, Nonce: true}},
+		"access token":  {c.Header.Upstream.AccessToken, TokenHeader{"Authorization", true}},
+		"id token":      {c.Header.Upstream.IDToken, TokenHeader{}},
+		"verification":  {c.Verification, VerificationConfig{IssuersAllowed: []string{}, Signature: true, Claims: true, Nonce: true, IgnoreSignature: []Method{}, SessionClaim: "sid"}},
 		"http":          {[]any{c.HTTP.Verify, c.HTTP.Timeout, c.HTTP.KeepAlive}, []any{true, 10 * time.Second, true}},
 		"messages":      {[]any{c.Error.Unauthorized, c.Error.Forbidden, c.Error.Display}, []any{"Unauthorized", "Forbidden", false}},
 		"hide":          {c.Header.HideCredentials, true},
@@ -178,9 +181,9 @@ func TestRunValues(t *testing.T) {
 		"audience":                        {c.Authorization.Audience, []string{"api"}},
 		"token additions":                 {c.TokenExtra(), oidc.Extra{Args: url.Values{"resource": {"r"}}, Header: http.Header{"X-T": {"t"}}}},
 		"user info additions":             {[]any{c.UserInfo.Header, c.UserInfo.Query}, []any{http.Header{"X-U": {"u"}}, url.Values{"schema": {"openid"}}}},
-		"underscores become dashes":       {c.Header.IDToken, TokenHeader{"X-Id-Token", false}},
-		"claim headers of both forms":     {c.Header.Claims, []ClaimHeader{{"X-Email", []string{"user", "email"}}, {"X-Subject", []string{"sub"}}}},
-		"null stops the access token":     {c.Header.AccessToken, TokenHeader{}},
+		"underscores become dashes":       {c.Header.Upstream.IDToken, TokenHeader{"X-Id-Token", false}},
+		"claim headers of both forms":     {c.Header.Upstream.Claims, []ClaimHeader{{"X-Email", []string{"user", "email"}}, {"X-Subject", []string{"sub"}}}},
+		"null stops the access token":     {c.Header.Upstream.AccessToken, TokenHeader{}},
 		"null hands out no token":         {c.Login.Gives(TokenID), false},
 		"max_age 0 is not unset":          {c.Authorization.MaxAge, &zero},
 		"cache_ttl is bounded":            {c.Cache.TTL, time.Minute},
@@ -209,7 +212,7 @@ func TestRefusals(t *testing.T) {
 		in   object
 		want string // "" for the positive control
 	}{
-		"a list of methods with one that is not recognised":  {object{"auth_methods": list("session", "bearer")}, "auth_methods.2: bearer is not supported"},
+		"a list of methods with one that is not recognised":  {object{"auth_methods": list("session", "kong_oauth2")}, "auth_methods.2: kong_oauth2 is not supported"},
 		"a list of recognised methods is accepted":           {object{"auth_methods": list("session", "authorization_code")}, ""},
 		"a login method that is not recognised":              {object{"login_methods": list("password")}, "login_methods.1: password is not supported"},
 		"client assertions are accepted":                     {object{"client_auth": list("private_key_jwt")}, ""},
@@ -350,22 +353,26 @@ func TestUnresolvedRedisHostIsNotLocalhost(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	t.Parallel()
-	sound := compiled(t, object{"client_id": list("a"), "session_secret": "0123456789abcdef0123456789abcdef"})
+	sound := compiled(t, object{"audience_required": list("api"), "client_id": list("a"), "session_secret": "0123456789abcdef0123456789abcdef"})
 	if len(sound.Warnings) > 0 {
 		t.Errorf("warnings about a sound configuration: %q", sound.Warnings)
 	}
 	c := compiled(t, object{
-		"auth_methods": nil, "session_secret": "hunter2", "verify_signature": false, "verify_claims": false, "verify_nonce": false, "ssl_verify": false,
+		"auth_methods": nil, "ignore_signature": list("password"), "introspection_check_active": false, "session_secret": "hunter2", "verify_signature": false, "verify_claims": false, "verify_nonce": false, "ssl_verify": false,
 		"session_storage": "redis", "redis": object{"ssl": true, "ssl_verify": false},
 	})
 	all := strings.Join(c.Warnings, "\n")
-	for _, name := range []string{"auth_methods", "client_id", "session_secret", "verify_signature", "verify_claims", "verify_nonce", "config.ssl_verify", "redis.ssl_verify"} {
+	for _, name := range []string{"auth_methods", "ignore_signature", "introspection_check_active", "client_id", "session_secret", "verify_signature", "verify_claims", "verify_nonce", "config.ssl_verify", "redis.ssl_verify"} {
 		if !strings.Contains(all, name) {
 			t.Errorf("no warning about %s", name)
 		}
 	}
 	if strings.Contains(all, "hunter2") {
 		t.Error("a warning shows the secret")
+	}
+	anybody := compiled(t, object{"client_id": list("a"), "session_secret": "0123456789abcdef0123456789abcdef", "auth_methods": list("bearer")})
+	if len(anybody.Warnings) != 1 || !strings.Contains(anybody.Warnings[0], "audience_required") {
+		t.Errorf("warnings about bearer tokens for whomever: %q", anybody.Warnings)
 	}
 }
 
@@ -374,6 +381,7 @@ func TestPolicyFollowsWhatWeakensVerification(t *testing.T) {
 	strict := compiled(t, nil).Policy()
 	for name, v := range map[string]any{
 		"verify_signature": false, "verify_claims": false, "verify_nonce": false, "enable_hs_signatures": true, "leeway": 5,
+		"ignore_signature": list("password"), "introspection_check_active": false, "introspection_endpoint": "https://other.test/introspect",
 		"ssl_verify": false, "using_pseudo_issuer": true, "issuers_allowed": list("https://other.test"),
 		"jwks_endpoint": "https://other.test/jwks", "extra_jwks_uris": list("https://other.test/jwks"),
 		"token_endpoint": "https://other.test/token", "userinfo_endpoint": "https://other.test/userinfo",

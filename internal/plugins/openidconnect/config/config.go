@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"slices"
 
 	"sallyport/internal/schema"
@@ -12,6 +13,7 @@ type Config struct {
 	Issuer        IssuerConfig
 	Client        ClientConfig
 	Method        MethodConfig
+	Credential    CredentialConfig
 	Authorization AuthorizationConfig
 	Callback      CallbackConfig
 	Login         LoginConfig
@@ -21,6 +23,7 @@ type Config struct {
 	Token         TokenConfig
 	Verification  VerificationConfig
 	Claims        ClaimsConfig
+	Introspection IntrospectionConfig
 	UserInfo      UserInfoConfig
 	Header        HeaderConfig
 	Error         ErrorConfig
@@ -31,6 +34,9 @@ type Config struct {
 	// Clients are the configured clients, at least one unless no client_id is
 	// set; the first is the one to use where nothing chooses another.
 	Clients []Client
+	// Fingerprint is a hash of every setting, references resolved, but for the
+	// salt of the token cache: what equal ones make of a credential is equal.
+	Fingerprint [sha256.Size]byte
 	// Warnings are findings that do not stop the plugin, such as references
 	// that do not resolve, for one log line each. They hold no secret.
 	Warnings []string
@@ -46,6 +52,7 @@ func (c *Config) record() *schema.Record {
 			c.Issuer.fields(),
 			c.Client.fields(),
 			c.Method.fields(),
+			c.Credential.fields(),
 			c.Authorization.fields(),
 			c.Callback.fields(),
 			c.Login.fields(),
@@ -57,7 +64,7 @@ func (c *Config) record() *schema.Record {
 			c.Verification.fields(),
 			c.Claims.fields(),
 			consumerFields(),
-			introspectionFields(),
+			c.Introspection.fields(),
 			c.UserInfo.fields(),
 			c.Header.fields(),
 			c.Error.fields(),

@@ -14,7 +14,22 @@ type CacheConfig struct {
 	// Min and Max bound every lifetime; nil means no bound. Nothing is kept
 	// longer than it is valid.
 	Min, Max *time.Duration
+	// Negative is for how long it counts that a credential was refused.
+	Negative time.Duration
+	// Resurrect is for how long a value that is not fresh any more stands in
+	// for one that cannot be had.
+	Resurrect time.Duration
+	// Tokens, Introspection and UserInfo switch the caches of these answers on.
+	Tokens, Introspection, UserInfo bool
+	// Salt is part of the key of Tokens.
+	Salt string
+
+	negative, resurrect *time.Duration
 }
+
+// defaultNegative is Negative unless set: long enough to spare the provider a
+// flood of one bad credential, short enough that nobody waits for it.
+const defaultNegative = 5 * time.Second
 
 // Bound puts d between Min and Max; Max wins.
 func (g *CacheConfig) Bound(d time.Duration) time.Duration {
@@ -27,7 +42,16 @@ func (g *CacheConfig) Bound(d time.Duration) time.Duration {
 	return d
 }
 
-func (g *CacheConfig) compile() { g.TTL = g.Bound(g.TTL) }
+func (g *CacheConfig) compile() {
+	g.TTL = g.Bound(g.TTL)
+	g.Negative = defaultNegative
+	if g.negative != nil {
+		g.Negative = *g.negative
+	}
+	if g.resurrect != nil {
+		g.Resurrect = *g.resurrect
+	}
+}
 
 func (g *CacheConfig) fields() []*schema.Field {
 	return []*schema.Field{
@@ -37,30 +61,24 @@ func (g *CacheConfig) fields() []*schema.Field {
 			Doc("Hard lower bound in seconds on any cached item's lifetime."),
 		schema.OptSeconds("cache_ttl_max", &g.Max).
 			Doc("Hard upper bound in seconds on any cached item's lifetime."),
-		schema.OptSeconds("cache_ttl_neg", nil).
-			Inert("failures are not cached beyond rediscovery_lifetime").
-			Doc("Seconds that negative (miss or failure) results are cached; unset uses the gateway's own setting."),
-		schema.OptSeconds("cache_ttl_resurrect", nil).
-			Inert("the last good discovery document and keys are kept until better ones come").
-			Doc("Seconds a stale value may be served again when refreshing it fails softly."),
-		schema.Bool("cache_tokens", nil, true).
-			Inert(noTokenCache).
+		schema.OptSeconds("cache_ttl_neg", &g.negative).
+			Doc("Seconds for which a credential that was refused is refused again unasked; unset means 5."),
+		schema.OptSeconds("cache_ttl_resurrect", &g.resurrect).
+			Doc("Seconds for which a cached answer still counts when the provider cannot be reached, never beyond the expiry of its token; unset means none."),
+		schema.Bool("cache_tokens", &g.Tokens, true).
 			Doc("Caches token endpoint results, so repeated password, client-credentials or refresh credentials skip the provider."),
-		schema.String("cache_tokens_salt", nil).Auto().
-			Inert(noTokenCache).
+		schema.String("cache_tokens_salt", &g.Salt).Auto().
 			Doc("Salt in token cache keys; auto-generated per plugin instance, equal values let instances share entries."),
 		schema.Bool("token_cache_key_include_scope", nil, false).
-			Inert(noTokenCache).
+			Inert("the scopes are always part of the key").
 			Doc("Adds requested scopes, including those from the scopes setting, to token cache keys."),
-		schema.Bool("cache_introspection", nil, true).
-			Inert("nothing is introspected").
+		schema.Bool("cache_introspection", &g.Introspection, true).
 			Doc("Caches introspection responses; disable for immediate revocation awareness."),
 		schema.Bool("cache_token_exchange", nil, true).Deprecated("token_exchange.cache").
 			Inert("nothing is exchanged").
 			Doc("Caches results of the legacy token_exchange_endpoint call."),
-		schema.Bool("cache_user_info", nil, true).
-			Inert("user info is fetched once, at login").
-			Doc("Caches user info responses."),
+		schema.Bool("cache_user_info", &g.UserInfo, true).
+			Doc("Caches user info responses; a login fetches user info once in any case."),
 		schema.String("cluster_cache_strategy", nil, "off").OneOf("off", "redis").
 			Unsupported(noClusterCache).
 			Doc("Backend sharing cached items between nodes; off keeps caching node-local."),

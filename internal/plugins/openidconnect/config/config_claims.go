@@ -17,6 +17,9 @@ type ClaimsConfig struct {
 	scopes, audience, groups, roles claimSetting
 }
 
+// ScopesRequired is the name of the rule about scopes.
+const ScopesRequired = "scopes_required"
+
 // ClaimRule demands values of one claim.
 type ClaimRule struct {
 	// Name is the setting, for example "scopes_required".
@@ -58,7 +61,7 @@ func (g *ClaimsConfig) compile() {
 		name string
 		claimSetting
 	}{
-		{"scopes_required", g.scopes},
+		{ScopesRequired, g.scopes},
 		{"audience_required", g.audience},
 		{"groups_required", g.groups},
 		{"roles_required", g.roles},

@@ -59,8 +59,7 @@ func (g *IssuerConfig) fields() []*schema.Field {
 			Doc("Additional JWKS URLs whose keys are trusted after those of the discovered set."),
 		schema.Seconds("rediscovery_lifetime", &g.RediscoveryLifetime, 30*time.Second).
 			Doc("Seconds after a fetch of keys that brought nothing new in which an unknown key causes no other; zero means that every unknown key fetches."),
-		schema.String("introspection_endpoint", nil).Referenceable().
-			Unsupported(noIntrospection).
+		schema.String("introspection_endpoint", &g.Endpoints.Introspection).Referenceable().Check(endpoint).
 			Doc("Overrides the discovered token introspection endpoint."),
 		schema.String("revocation_endpoint", &g.Endpoints.Revocation).Check(endpoint).
 			Doc("Overrides the discovered token revocation endpoint used during logout."),

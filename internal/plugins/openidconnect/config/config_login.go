@@ -64,10 +64,10 @@ func (g *LoginConfig) fields() []*schema.Field {
 	return []*schema.Field{
 		schema.Enum("login_action", &g.Action, LoginUpstream, LoginRedirect, LoginResponse, LoginUpstream).
 			Doc("After a login: proxy upstream, answer with tokens directly, or redirect elsewhere."),
-		schema.Enums("login_methods", &g.Methods, allMethods(), MethodAuthorizationCode).UnsupportedValues(onlyLogin, missingMethods()...).
+		schema.Enums("login_methods", &g.Methods, allMethods(), MethodAuthorizationCode).UnsupportedValues(noLoginAction, withoutLoginAction()...).
 			Doc("Auth methods whose success triggers login_action; other methods always proxy upstream regardless."),
 		schema.Enums("login_tokens", &g.Tokens, loginTokens(), TokenID).
-			UnsupportedValues(noIntrospection, string(tokenIntrospection)).
+			UnsupportedValues("a login introspects nothing", string(tokenIntrospection)).
 			Doc("Which tokens or results accompany a response or redirect login; null or empty returns none."),
 		schema.Texts("login_redirect_uri", &g.redirects, parseAddress).Referenceable().
 			Doc("Per-client target for redirect logins; when empty, goes back to the URL that started the flow."),

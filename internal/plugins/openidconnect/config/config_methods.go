@@ -32,6 +32,11 @@ func allMethods() []Method {
 
 // missingMethods are the methods that are not recognised here.
 func missingMethods() []string {
+	return []string{string(MethodKongOAuth2)}
+}
+
+// withoutLoginAction are the methods that no login action follows.
+func withoutLoginAction() []string {
 	var out []string
 	for _, m := range allMethods() {
 		if m != MethodAuthorizationCode && m != MethodSession {
@@ -72,36 +77,9 @@ func (g *MethodConfig) compile() {
 
 func (g *MethodConfig) fields() []*schema.Field {
 	return []*schema.Field{
-		schema.Enums("auth_methods", &g.Enabled, allMethods(), allMethods()...).UnsupportedValues(onlyLogin, missingMethods()...).
+		schema.Enums("auth_methods", &g.Enabled, allMethods(), allMethods()...).UnsupportedValues(noOAuth2, missingMethods()...).
 			Doc("Enables credential types; the search order among enabled ones is fixed and independent of this list's order."),
 		schema.Bool("run_on_preflight", &g.Preflight, true).
 			Doc("When false, OPTIONS requests skip this plugin entirely and are proxied unauthenticated."),
-		schema.Strings("bearer_token_param_type", nil, "body", "header", "query").OneOf("body", "cookie", "header", "query").
-			Unsupported(onlyLogin).
-			Doc("Request parts searched for the access token used by bearer, introspection, kong_oauth2 and userinfo methods."),
-		schema.String("bearer_token_header_name", nil).LenMin(1).
-			Unsupported(onlyLogin).
-			Doc("Custom header holding the bearer token; when set it is the only header consulted."),
-		schema.String("bearer_token_cookie_name", nil).
-			Unsupported(onlyLogin).
-			Doc("Cookie holding the bearer token, consulted when cookie is among bearer_token_param_type."),
-		schema.Strings("client_credentials_param_type", nil, "body", "header", "query").OneOf("body", "header", "query").
-			Unsupported(onlyLogin).
-			Doc("Request parts searched for client_id and client_secret (Basic header, or same-named query or body arguments)."),
-		schema.Strings("password_param_type", nil, "body", "header", "query").OneOf("body", "header", "query").
-			Unsupported(onlyLogin).
-			Doc("Request parts searched for username and password (Basic header, or same-named query or body arguments)."),
-		schema.String("refresh_token_param_name", nil).
-			Unsupported(onlyLogin).
-			Doc("Parameter or header name carrying a client-sent refresh token; without it the refresh_token method finds nothing."),
-		schema.Strings("refresh_token_param_type", nil, "body", "header", "query").OneOf("body", "header", "query").
-			Unsupported(onlyLogin).
-			Doc("Request parts searched for the refresh token named by refresh_token_param_name."),
-		schema.String("id_token_param_name", nil).
-			Unsupported(onlyLogin).
-			Doc("Parameter or header name carrying an id token sent alongside an access token; never a credential alone."),
-		schema.Strings("id_token_param_type", nil, "body", "header", "query").OneOf("body", "header", "query").
-			Unsupported(onlyLogin).
-			Doc("Request parts searched for the id token named by id_token_param_name."),
 	}
 }

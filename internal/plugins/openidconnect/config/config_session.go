@@ -24,6 +24,8 @@ type SessionConfig struct {
 	Bind []string
 	// SameSubject drops entries of other audiences with another subject.
 	SameSubject bool
+	// Disabled are methods that start no session.
+	Disabled []Method
 	// Refresh renews access tokens that expire.
 	Refresh bool
 }
@@ -51,8 +53,8 @@ func (g *SessionConfig) fields() []*schema.Field {
 			Doc("On save, drops data of other audiences whose subject differs from the current one."),
 		schema.Bool("refresh_tokens", &g.Refresh, true).
 			Doc("Renews an expired access token of a session with its refresh token, once per session at a time."),
-		schema.Enums("disable_session", nil, allMethods()).
-			Unsupported("every login starts a session, and every session is renewed").
+		schema.Enums("disable_session", &g.Disabled, allMethods()).
+			UnsupportedValues("every login starts a session, and every session is renewed", string(MethodAuthorizationCode), string(MethodSession)).
 			Doc("Auth methods that must not start a session; listing session stops renewal of existing ones."),
 		schema.Bool("reverify", nil, false).
 			Unsupported("tokens are verified when they are received").

@@ -3,6 +3,7 @@ package config
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"sallyport/internal/schema"
 )
@@ -15,13 +16,35 @@ type TokenConfig struct {
 	// ClientHeaders and ClientArguments name what is taken over from the request
 	// that causes one; the fixed ones win.
 	ClientHeaders, ClientArguments []string
+	// Replay are headers of the answer that the user agent gets, under the
+	// names beside them, after one of ReplayGrants; none means after any.
+	Replay       []ReplayedHeader
+	ReplayGrants []Method
 
 	headerNames, headerValues, argNames, argValues []string
+	replay                                         []string
+	prefix                                         string
+}
+
+// ReplayedHeader is a header of the token endpoint and what it is called on the
+// response. Both names are in canonical form.
+type ReplayedHeader struct{ Name, As string }
+
+// Replays tells whether headers are replayed after method.
+func (g *TokenConfig) Replays(method Method) bool {
+	return len(g.Replay) > 0 && (len(g.ReplayGrants) == 0 || slices.Contains(g.ReplayGrants, method))
 }
 
 func (g *TokenConfig) compile() {
 	g.Header = pairHeader(g.headerNames, g.headerValues)
 	g.Arguments = pairValues(g.argNames, g.argValues)
+	for _, text := range g.replay {
+		name, err := headerName(text)
+		as, asErr := headerName(g.prefix + text)
+		if err == nil && asErr == nil {
+			g.Replay = append(g.Replay, ReplayedHeader{Name: name, As: as})
+		}
+	}
 }
 
 func (g *TokenConfig) fields() []*schema.Field {
@@ -38,14 +61,11 @@ func (g *TokenConfig) fields() []*schema.Field {
 			Doc("Client request headers forwarded to the token endpoint."),
 		schema.Strings("token_post_args_client", &g.ClientArguments).CheckEach(passedTokenArgument).
 			Doc("Argument names copied from the client's query, body or headers into token endpoint form fields."),
-		schema.Strings("token_headers_replay", nil).
-			Unsupported(noReplay).
+		schema.Strings("token_headers_replay", &g.replay).CheckEach(headerNamed).
 			Doc("Token endpoint response headers copied onto the response to the client."),
-		schema.Strings("token_headers_grants", nil).OneOf("authorization_code", "client_credentials", "password", "refresh_token").
-			Unsupported(noReplay).
+		schema.Enums("token_headers_grants", &g.ReplayGrants, []Method{MethodAuthorizationCode, MethodClientCredentials, MethodPassword, MethodRefreshToken}).
 			Doc("Limits header replay to these grants."),
-		schema.String("token_headers_prefix", nil).
-			Unsupported(noReplay).
+		schema.String("token_headers_prefix", &g.prefix).Check(headerNamed).
 			Doc("Prefix added to replayed token endpoint response header names."),
 	}
 }

@@ -14,6 +14,10 @@ type UserInfoConfig struct {
 	// Header and Query are fixed additions to every request.
 	Header http.Header
 	Query  url.Values
+	// Accept is the media type that is asked for.
+	Accept string
+	// ClientHeaders and ClientArguments of the request are passed on.
+	ClientHeaders, ClientArguments []string
 
 	headerNames, headerValues, queryNames, queryValues []string
 }
@@ -27,18 +31,15 @@ func (g *UserInfoConfig) fields() []*schema.Field {
 	return []*schema.Field{
 		schema.Bool("search_user_info", &g.Search, false).
 			Doc("Consults user info when consumer, credential, group or header claims are missing from the tokens."),
-		schema.String("userinfo_accept", nil, "application/json").OneOf("application/json", "application/jwt").
-			Unsupported(noUserInfoJWT).
+		schema.String("userinfo_accept", &g.Accept, "application/json").OneOf("application/json", "application/jwt").
 			Doc("Accept header for user info; application/jwt requests a JWT response."),
-		schema.Strings("userinfo_headers_client", nil).
-			Unsupported(noClientValues).
+		schema.Strings("userinfo_headers_client", &g.ClientHeaders).CheckEach(passedHeaderName).
 			Doc("Client request headers forwarded to the user info endpoint."),
 		schema.Strings("userinfo_headers_names", &g.headerNames).CheckEach(requestHeaderName).
 			Doc("Names of fixed extra request headers for user info, paired by index with their values."),
 		schema.Strings("userinfo_headers_values", &g.headerValues).CheckEach(headerValue).
 			Doc("Values of fixed extra request headers for user info, paired by index with their names."),
-		schema.Strings("userinfo_query_args_client", nil).
-			Unsupported(noClientValues).
+		schema.Strings("userinfo_query_args_client", &g.ClientArguments).CheckEach(userInfoArgument).
 			Doc("Client request query arguments copied onto the user info request."),
 		schema.Strings("userinfo_query_args_names", &g.queryNames).CheckEach(userInfoArgument).
 			Doc("Names of fixed extra query arguments for user info, paired by index with their values."),

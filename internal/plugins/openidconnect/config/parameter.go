@@ -29,7 +29,7 @@ func words(v any) error {
 // tokenArgument refuses to replace what a token request consists of.
 func tokenArgument(v any) error {
 	switch text, _ := v.(string); text {
-	case "grant_type", "code", "redirect_uri", "code_verifier", "refresh_token",
+	case "grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "username", "password",
 		"client_id", "client_secret", "client_assertion", "client_assertion_type":
 		return fmt.Errorf("%s is set by the plugin", text)
 	}

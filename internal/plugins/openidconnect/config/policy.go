@@ -36,6 +36,22 @@ func (c *Config) Policy() string {
 			list = append(list, x.text)
 		}
 	}
+	if len(v.IgnoreSignature) > 0 {
+		methods := make([]string, len(v.IgnoreSignature))
+		for i, m := range v.IgnoreSignature {
+			methods[i] = string(m)
+		}
+		list = append(list, fmt.Sprintf("unsigned=%q", sorted(methods)))
+	}
+	if len(c.Own.AccessAlgs) > 0 {
+		list = append(list, fmt.Sprintf("access_algs=%q", sorted(c.Own.AccessAlgs)))
+	}
+	if !c.Introspection.CheckActive {
+		list = append(list, "inactive=true")
+	}
+	if endpoint := c.Issuer.Endpoints.Introspection; endpoint != "" {
+		list = append(list, fmt.Sprintf("introspection=%q", endpoint))
+	}
 	return strings.Join(list, " ")
 }
 
