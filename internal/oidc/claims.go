@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,18 +15,19 @@ import (
 // answer of the user info endpoint. It is immutable and safe for concurrent
 // use; what Lookup returns must not be changed.
 type Claims struct {
-	raw     []byte
+	raw     string
 	members map[string]any
 }
 
 // ParseClaims reads a JSON object. It is bounded in depth and in the number of
 // values, and refuses members that are named twice. raw is copied.
 func ParseClaims(raw []byte) (*Claims, error) {
-	members, err := decodeObject(raw)
+	text := string(raw)
+	members, err := decodeObject(text)
 	if err != nil {
 		return nil, err
 	}
-	return &Claims{raw: slices.Clone(raw), members: members}, nil
+	return &Claims{raw: text, members: members}, nil
 }
 
 // UnverifiedClaims reads the payload of a JWT without verifying anything: for
@@ -38,7 +38,9 @@ func UnverifiedClaims(token secret.String) (*Claims, error) {
 	if !compactShape(text) {
 		return nil, errors.New("oidc: token is not a jwt")
 	}
-	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(text, ".")[1])
+	_, rest, _ := strings.Cut(text, ".")
+	second, _, _ := strings.Cut(rest, ".")
+	payload, err := base64.RawURLEncoding.DecodeString(second)
 	if err != nil {
 		return nil, errors.New("oidc: token is not a jwt")
 	}
@@ -46,7 +48,7 @@ func UnverifiedClaims(token secret.String) (*Claims, error) {
 }
 
 // Raw is the JSON text as it came.
-func (c *Claims) Raw() []byte { return slices.Clone(c.raw) }
+func (c *Claims) Raw() []byte { return []byte(c.raw) }
 
 // Lookup descends into objects by member name and into arrays by 1-based
 // position, one element of path a step. A step that is not there, and a null

@@ -120,7 +120,7 @@ func TestDiscoveryBySecureWayNamesNoInsecureBackChannel(t *testing.T) {
 		{"http://idp.test/x", "http://idp.test/token", Endpoints{}, true},
 		{"https://idp.test/x", "http://idp.test/token", Endpoints{Token: "http://inner.test/token"}, true},
 	} {
-		if _, err := parseMetadata(nil, object(tc.tokens), tc.from, tc.configured); (err == nil) != tc.ok {
+		if _, err := parseMetadata("", object(tc.tokens), tc.from, tc.configured); (err == nil) != tc.ok {
 			t.Errorf("%+v: %v", tc, err)
 		}
 	}

@@ -1,8 +1,11 @@
 package oidc
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -21,19 +24,28 @@ func jsonSeeds(f *testing.F, more ...string) {
 	}
 }
 
+// What is accepted, and what is made of it, is as encoding/json has it, but for
+// the bounds and for members that are named twice.
 func FuzzDecodeObject(f *testing.F) {
-	jsonSeeds(f, `{"a":{"b":[1,2,{"c":null}]}}`)
+	jsonSeeds(f, `{"a":{"b":[1,2,{"c":null}]}}`, `{"a":"\u00e9\ud83d\ude00\/\"\\","b":"\x","c":[]}`, `{"a":[1,],"b":2}`, `{"a":1,}`, `{,}`,
+		`{"n":[0,-0,1.5,-2e-3,1E+9,01,1.,.5,-,+1,1e]}`, `{"n":[0,-0,1.5,-2e-3,1E+9]}`, ` {"a" : true , "b":[ false,null ] } `, `{"a":tru}`,
+		"{\"a\":\"\\\x01\"}", "{\"a\":\"\n\"}", "{}\x00", `{"a" 1}`, `{"a":1 "b":2}`, `{"a":"\"}`, `{1:2}`, `{"a":nul`, `{"a":1}]`)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		object, err := decodeObject(data)
-		if err != nil {
-			return
+		object, err := decodeObject(string(data))
+		var reference any
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.UseNumber()
+		refusal := d.Decode(&reference)
+		if refusal == nil && len(bytes.Trim(data[d.InputOffset():], " \t\r\n")) > 0 {
+			refusal = errJSONSyntax
 		}
-		var reference map[string]any
-		if err := json.Unmarshal(data, &reference); err != nil && !strings.Contains(err.Error(), "number") {
-			t.Errorf("accepted what encoding/json refuses: %v", err)
-		}
-		if reference != nil && len(reference) != len(object) {
-			t.Errorf("%d members, encoding/json has %d", len(object), len(reference))
+		switch {
+		case err == nil && refusal != nil:
+			t.Errorf("accepted what encoding/json refuses: %v", refusal)
+		case err == nil && !reflect.DeepEqual(any(object), reference):
+			t.Errorf("read as %v, encoding/json has %v", object, reference)
+		case errors.Is(err, errJSONSyntax) && refusal == nil:
+			t.Error("refused what encoding/json accepts")
 		}
 	})
 }
@@ -42,11 +54,11 @@ func FuzzDiscoveryDocument(f *testing.F) {
 	jsonSeeds(f, `{"issuer":"https://a.test","token_endpoint":"https://a.test/t","code_challenge_methods_supported":["S256"]}`,
 		`{"issuer":"https://a.test","authorization_endpoint":"//a"}`, `{"issuer":1}`)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		object, err := decodeObject(data)
+		object, err := decodeObject(string(data))
 		if err != nil {
 			return
 		}
-		md, err := parseMetadata(data, object, "https://a.test", Endpoints{})
+		md, err := parseMetadata(string(data), object, "https://a.test", Endpoints{})
 		if err != nil {
 			return
 		}
@@ -73,7 +85,7 @@ func FuzzJWKS(f *testing.F) {
 		string(must(json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{publicKey("a", "", &rsaKey().PublicKey), publicKey("b", "", edKey().Public())}}))))
 	token := &jws{raw: "e30.e30.AAAA", algorithm: must1(knownAlgorithm("RS256")), kid: "a"}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		object, err := decodeObject(data)
+		object, err := decodeObject(string(data))
 		if err != nil {
 			return
 		}
@@ -99,7 +111,7 @@ func FuzzTokenResponse(f *testing.F) {
 		`{"access_token":"a","expires_in":"-1"}`, `{"error":"invalid_grant","error_description":"x"}`)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, status := range []int{200, 400} {
-			got, err := readTokenAnswer(&answer{status: status, header: http.Header{}, body: data}, []string{"planted-secret"})
+			got, err := readTokenAnswer(&answer{status: status, header: http.Header{}, body: string(data)}, []string{"planted-secret"})
 			if (got == nil) == (err == nil) {
 				t.Fatalf("%v and %v", got, err)
 			}

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -138,7 +139,7 @@ func sameOriginGET(next *http.Request, via []*http.Request) error {
 type answer struct {
 	status int
 	header http.Header
-	body   []byte
+	body   string
 }
 
 // ok reports a 2xx status.
@@ -167,7 +168,7 @@ func (c *httpClient) exchange(ctx context.Context, r *http.Request, wanted func(
 		r.Header.Set("User-Agent", "sallyport")
 	}
 	c.proxy.authorize(r)
-	resp, err := c.client.Do(r.WithContext(ctx))
+	resp, err := c.send(r.WithContext(ctx))
 	if err != nil {
 		return nil, transportError(err)
 	}
@@ -176,23 +177,37 @@ func (c *httpClient) exchange(ctx context.Context, r *http.Request, wanted func(
 	if !wanted(a.status) {
 		return a, nil
 	}
-	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1)); err != nil {
+	var body bytes.Buffer
+	if n := resp.ContentLength; n > 0 && n <= maxBody {
+		body.Grow(int(n) + bytes.MinRead)
+	}
+	if _, err = body.ReadFrom(io.LimitReader(resp.Body, maxBody+1)); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 			return nil, fmt.Errorf("%w: %w", errNoAnswer, err)
 		}
 		return nil, errBodyCut
 	}
-	if len(a.body) > maxBody {
+	if body.Len() > maxBody {
 		return nil, errBodyTooLarge
 	}
+	a.body = body.String()
 	return a, nil
 }
 
+// send asks the transport itself for a POST: what http.Client adds is redirects,
+// which a POST never follows, and cookies, of which there are none.
+func (c *httpClient) send(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost {
+		return c.client.Transport.RoundTrip(r)
+	}
+	return c.client.Do(r)
+}
+
 // getObject fetches a JSON object: a 2xx status, a JSON type, a bounded body.
-func (c *httpClient) getObject(ctx context.Context, to Endpoint, target string, header http.Header) (map[string]any, []byte, error) {
+func (c *httpClient) getObject(ctx context.Context, to Endpoint, target string, header http.Header) (object map[string]any, body string, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return nil, nil, errors.New("malformed url")
+		return nil, "", errors.New("malformed url")
 	}
 	for name, values := range header {
 		r.Header[http.CanonicalHeaderKey(name)] = values
@@ -202,12 +217,12 @@ func (c *httpClient) getObject(ctx context.Context, to Endpoint, target string, 
 	}
 	a, err := c.do(ctx, to, r, func(status int) bool { return status >= 200 && status <= 299 })
 	if err != nil {
-		return nil, nil, err
+		return nil, "", err
 	}
 	if !a.ok() {
-		return nil, nil, &statusError{status: a.status}
+		return nil, "", &statusError{status: a.status}
 	}
-	object, err := a.object()
+	object, err = a.object()
 	return object, a.body, err
 }
 

@@ -87,7 +87,6 @@ func (v *idTokenVerification) signature(ctx context.Context) error {
 	if v.jws.algorithm.family != familyHMAC {
 		return v.verifyKeys(ctx, v.jws)
 	}
-	// go-jose refuses a secret shorter than the hash (RFC 7518 §3.2).
 	if v.ClientSecret.Empty() || !v.jws.signedWith([]byte(v.ClientSecret.Reveal())) {
 		return refuse(ErrSignature, "OpenID Connect Core 3.1.3.7 item 8", "", "")
 	}

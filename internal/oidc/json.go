@@ -1,11 +1,8 @@
 package oidc
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"unicode/utf8"
 )
 
@@ -28,7 +25,7 @@ var (
 
 // boundJSON counts depth and values in one pass, without allocating. It does
 // not check the grammar: the decoder does, on input that is now harmless.
-func boundJSON(data []byte) error {
+func boundJSON(data string) error {
 	depth, values, inString := 0, 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
@@ -51,7 +48,7 @@ func boundJSON(data []byte) error {
 			return errJSONValues
 		}
 	}
-	if !utf8.Valid(data) {
+	if !utf8.ValidString(data) {
 		return errJSONUTF8
 	}
 	return nil
@@ -61,17 +58,17 @@ func boundJSON(data []byte) error {
 // json.Number. A member that is named twice with different values is refused: two
 // readers of one document must not see different ones (RFC 7519 §4, RFC 8259 §4).
 // Keycloak names iss twice in signed authorization responses, with one value.
-func decodeObject(data []byte) (map[string]any, error) {
+// Texts of the result share memory with data.
+func decodeObject(data string) (map[string]any, error) {
 	if err := boundJSON(data); err != nil {
 		return nil, err
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	v, err := decodeValue(d)
+	r := jsonReader{rest: data}
+	v, err := r.value()
 	if err != nil {
 		return nil, err
 	}
-	if d.InputOffset() < int64(len(data)) && len(bytes.TrimSpace(data[d.InputOffset():])) > 0 {
+	if r.next() != 0 || r.rest != "" {
 		return nil, errJSONSyntax
 	}
 	object, ok := v.(map[string]any)
@@ -79,59 +76,6 @@ func decodeObject(data []byte) (map[string]any, error) {
 		return nil, errJSONObject
 	}
 	return object, nil
-}
-
-// decodeValue reads one value; its recursion is as deep as boundJSON allows.
-func decodeValue(d *json.Decoder) (any, error) {
-	token, err := d.Token()
-	if err != nil {
-		return nil, errJSONSyntax
-	}
-	switch token {
-	case json.Delim('{'):
-		return decodeMembers(d)
-	case json.Delim('['):
-		list := []any{}
-		for d.More() {
-			v, err := decodeValue(d)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, v)
-		}
-		return list, closing(d)
-	}
-	return token, nil
-}
-
-func decodeMembers(d *json.Decoder) (any, error) {
-	object := map[string]any{}
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return nil, errJSONSyntax
-		}
-		name, ok := token.(string)
-		if !ok {
-			return nil, errJSONSyntax
-		}
-		v, err := decodeValue(d)
-		if err != nil {
-			return nil, err
-		}
-		if first, twice := object[name]; twice && !reflect.DeepEqual(first, v) {
-			return nil, errJSONDuplicate
-		}
-		object[name] = v
-	}
-	return object, closing(d)
-}
-
-func closing(d *json.Decoder) error {
-	if _, err := d.Token(); err != nil {
-		return errJSONSyntax
-	}
-	return nil
 }
 
 // text is a member that must be a string where it is present and not null.

@@ -119,7 +119,7 @@ func (e Endpoints) override(md *Metadata) {
 // RFC 8414 §2). from is where it was fetched: a document that came by https
 // may not send secrets and keys over http. Endpoints that the configuration
 // replaces are not looked at.
-func parseMetadata(raw []byte, object map[string]any, from string, e Endpoints) (*Metadata, error) {
+func parseMetadata(raw string, object map[string]any, from string, e Endpoints) (*Metadata, error) {
 	md := &Metadata{Document: &Claims{raw: raw, members: object}}
 	var err error
 	if md.Issuer, err = textMember(object, "issuer"); err != nil {

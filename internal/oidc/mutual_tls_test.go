@@ -138,7 +138,7 @@ func TestAliasesOfASecureDocumentAreSecure(t *testing.T) {
 	t.Parallel()
 	read := func(alias string) error {
 		object := map[string]any{"issuer": "https://idp.test", "mtls_endpoint_aliases": map[string]any{"token_endpoint": alias}}
-		_, err := parseMetadata(nil, object, "https://idp.test/x", Endpoints{})
+		_, err := parseMetadata("", object, "https://idp.test/x", Endpoints{})
 		return err
 	}
 	if err := read("https://mtls.test/token"); err != nil {
@@ -147,7 +147,7 @@ func TestAliasesOfASecureDocumentAreSecure(t *testing.T) {
 	if err := read("http://mtls.test/token"); err == nil {
 		t.Error("an http alias is taken")
 	}
-	if _, err := parseMetadata(nil, map[string]any{"issuer": "i", "mtls_endpoint_aliases": "x"}, "https://x", Endpoints{}); err == nil {
+	if _, err := parseMetadata("", map[string]any{"issuer": "i", "mtls_endpoint_aliases": "x"}, "https://x", Endpoints{}); err == nil {
 		t.Error("aliases that are no object are taken")
 	}
 }

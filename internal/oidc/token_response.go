@@ -47,7 +47,7 @@ func (t *TokenResponse) ExpiresAt(now time.Time, fallback time.Duration) time.Ti
 
 // parseTokenResponse reads a 2xx answer without an error member.
 func parseTokenResponse(object map[string]any, a *answer) (*TokenResponse, error) {
-	t := &TokenResponse{Header: a.header, Body: secret.New(string(a.body)), TokenType: "Bearer"}
+	t := &TokenResponse{Header: a.header, Body: secret.New(a.body), TokenType: "Bearer"}
 	for _, x := range []struct {
 		member string
 		to     *secret.String

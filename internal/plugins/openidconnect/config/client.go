@@ -84,6 +84,9 @@ func (c *Config) ChooseClient(asked string) *Client {
 	if len(c.Clients) == 0 {
 		return nil
 	}
+	if asked == "" {
+		return &c.Clients[0]
+	}
 	if found, ok := c.ClientByID(asked); ok {
 		return found
 	}
