@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,8 +20,9 @@ import (
 var cannedAnswer = []byte("HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Mon, 01 Jan 2029 00:00:00 GMT\r\nContent-Type: application/json\r\n" +
 	"Content-Length: 11\r\nConnection: keep-alive\r\n\r\nhello world")
 
-// cannedUpstream is an upstream that allocates nothing. It gives its address.
-func cannedUpstream(tb testing.TB) string {
+// cannedServer answers every request alike and allocates nothing. It gives its
+// address.
+func cannedServer(tb testing.TB, answer []byte) string {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -40,11 +43,11 @@ func cannedUpstream(tb testing.TB) string {
 					if err != nil {
 						return
 					}
-					if n += more; !bytes.HasSuffix(in[:n], []byte("\r\n\r\n")) {
+					if n += more; !wholeRequest(in[:n]) {
 						continue
 					}
 					n = 0
-					if _, err := c.Write(cannedAnswer); err != nil {
+					if _, err := c.Write(answer); err != nil {
 						return
 					}
 				}
@@ -52,6 +55,21 @@ func cannedUpstream(tb testing.TB) string {
 		}
 	}()
 	return l.Addr().String()
+}
+
+// wholeRequest tells whether in ends with the end of a request.
+func wholeRequest(in []byte) bool {
+	head, body, ended := bytes.Cut(in, []byte("\r\n\r\n"))
+	if !ended {
+		return false
+	}
+	_, length, has := bytes.Cut(head, []byte("\r\nContent-Length: "))
+	if !has {
+		return true
+	}
+	length, _, _ = bytes.Cut(length, []byte("\r"))
+	n, err := strconv.Atoi(string(length))
+	return err == nil && len(body) >= n
 }
 
 // exchanger gives a function that has one exchange on one connection and
@@ -83,6 +101,8 @@ type budgetRig struct {
 	*runningNode
 	tb            testing.TB
 	upstream, idp string
+	// tokens is the last answer of the IdP's token endpoint.
+	tokens *httptest.ResponseRecorder
 }
 
 const (
@@ -93,9 +113,18 @@ const (
 
 func newBudgetRig(tb testing.TB) *budgetRig {
 	tb.Helper()
-	r := &budgetRig{runningNode: runNode(tb, io.Discard, func(*settings) {}), tb: tb, upstream: cannedUpstream(tb)}
+	r := &budgetRig{runningNode: runNode(tb, io.Discard, func(*settings) {}), tb: tb, upstream: cannedServer(tb, cannedAnswer)}
 	var idp http.Handler
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { idp.ServeHTTP(w, q) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path != "/token" {
+			idp.ServeHTTP(w, q)
+			return
+		}
+		r.tokens = httptest.NewRecorder()
+		idp.ServeHTTP(r.tokens, q)
+		w.Header().Set("Content-Type", r.tokens.Header().Get("Content-Type"))
+		_, _ = w.Write(r.tokens.Body.Bytes())
+	}))
 	tb.Cleanup(server.Close)
 	r.idp = server.URL
 	var err error
@@ -120,18 +149,20 @@ func (r *budgetRig) create(path string, body map[string]any) {
 }
 
 // route makes a route for a path, which asks for a login unless storage is
-// empty.
-func (r *budgetRig) route(name, storage string) {
+// empty. change is laid over the settings of the plugin.
+func (r *budgetRig) route(name, storage string, change map[string]any) {
 	r.tb.Helper()
 	r.create("/services/backend/routes", map[string]any{"name": name, "paths": []string{"/" + name}, "strip_path": false})
 	if storage == "" {
 		return
 	}
-	r.create("/routes/"+name+"/plugins", map[string]any{"name": "openid-connect", "config": map[string]any{
+	settings := map[string]any{
 		"issuer": r.idp, "client_id": []string{budgetClient}, "client_secret": []string{budgetSecret},
 		"redirect_uri": []string{r.proxy + "/" + name + "/callback"}, "auth_methods": []string{"authorization_code", "session"},
 		"session_secret": "a session secret of the budgets", "session_storage": storage, "session_cookie_name": name,
-	}})
+	}
+	maps.Copy(settings, change)
+	r.create("/routes/"+name+"/plugins", map[string]any{"name": "openid-connect", "config": settings})
 }
 
 // logIn gives the cookie header after a login at a route.
@@ -171,7 +202,7 @@ func (r *budgetRig) get(path, headers string) func() {
 func budgetKinds(tb testing.TB) []budgetKind {
 	tb.Helper()
 	r := newBudgetRig(tb)
-	r.route("bare", "")
+	r.route("bare", "", nil)
 	kinds := []budgetKind{
 		{"route without a plugin", 6, r.get("/bare", "")},
 		{"request of a browser", 6, r.get("/bare?item=1", "Accept: text/html,application/xhtml+xml\r\n"+
@@ -181,10 +212,10 @@ func budgetKinds(tb testing.TB) []budgetKind {
 		name   string
 		budget float64
 	}{{"memory", 10}, {"cookie", 10}} {
-		r.route(storage.name, storage.name)
+		r.route(storage.name, storage.name, nil)
 		kinds = append(kinds, budgetKind{storage.name + " session", storage.budget, r.get("/"+storage.name, r.logIn(storage.name))})
 	}
-	return kinds
+	return append(kinds, r.loginKinds()...)
 }
 
 type budgetKind struct {

@@ -49,11 +49,20 @@ func (h *head) WriteHeader(status int) {
 }
 
 // WriteHead implements message.HeadWriter for an answer on which no plugin has a
-// say, and in which nothing may have to be replaced by a field of ours.
+// say, but for cookies on one that forbids caching by itself, and in which nothing
+// may have to be replaced by a field of ours.
 func (h *head) WriteHead(status int, fields []message.Field) bool {
 	w, ok := h.w.(message.HeadWriter)
-	if !ok || h.wrote || status < 200 || !h.q.Response.Empty() || len(h.w.Header()) > 0 {
+	if !ok || h.wrote || status < 200 || len(h.w.Header()) > 0 {
 		return false
+	}
+	if !h.q.Response.Empty() {
+		if !uncached(fields) {
+			return false
+		}
+		if fields, ok = h.q.Response.AppendAdded(fields, "Set-Cookie"); !ok {
+			return false
+		}
 	}
 	named := false
 	for i := range fields {
@@ -148,9 +157,29 @@ func milliseconds(d time.Duration) string {
 func forbidCaching(header http.Header) {
 	header["Cache-Control"] = []string{"no-store"}
 	for name := range header {
-		if strings.HasSuffix(name, "Cdn-Cache-Control") || name == "Surrogate-Control" || name == "X-Accel-Expires" ||
-			name == "Expires" || name == "Pragma" {
+		if speaksToCaches(name) {
 			delete(header, name)
 		}
 	}
+}
+
+// speaksToCaches tells whether a header other than Cache-Control says how long a
+// response may be kept.
+func speaksToCaches(name string) bool {
+	return strings.HasSuffix(name, "Cdn-Cache-Control") || name == "Surrogate-Control" || name == "X-Accel-Expires" ||
+		name == "Expires" || name == "Pragma"
+}
+
+// uncached tells whether forbidCaching would change nothing.
+func uncached(fields []message.Field) bool {
+	controls := 0
+	for i := range fields {
+		switch f := &fields[i]; {
+		case f.Name == "Cache-Control" && f.Value == "no-store":
+			controls++
+		case f.Name == "Cache-Control" || speaksToCaches(f.Name):
+			return false
+		}
+	}
+	return controls == 1
 }

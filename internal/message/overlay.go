@@ -93,6 +93,20 @@ func (o *Overlay) Values(name string) []string {
 	return values
 }
 
+// AppendAdded appends a field for each change, provided that all of them add
+// valid values under name, which is in canonical form. Otherwise it reports
+// false, and fields is not to be used.
+func (o *Overlay) AppendAdded(fields []Field, name string) ([]Field, bool) {
+	for i := range o.changes {
+		c := &o.changes[i]
+		if c.op != opAdd || c.name != name || !ValidValue(c.value) {
+			return nil, false
+		}
+		fields = append(fields, Field{name, c.value})
+	}
+	return fields, true
+}
+
 // Touches reports whether a change concerns the header under any spelling that
 // Fold takes for the same.
 func (o *Overlay) Touches(name string) bool {

@@ -162,3 +162,29 @@ func TestOverlayRemovesSeveralNamesAtOnce(t *testing.T) {
 		t.Error("Touches does not tell what is removed from what is not")
 	}
 }
+
+func TestOverlayAppendAdded(t *testing.T) {
+	t.Parallel()
+	var o Overlay
+	o.Add("Set-Cookie", "a")
+	o.Add("set-cookie", "b")
+	before := []Field{{"Location", "x"}}
+	got, ok := o.AppendAdded(before, "Set-Cookie")
+	if diff := cmp.Diff([]Field{{"Location", "x"}, {"Set-Cookie", "a"}, {"Set-Cookie", "b"}}, got); diff != "" || !ok {
+		t.Error(diff, ok)
+	}
+	for name, change := range map[string]func(*Overlay){
+		"another header":      func(o *Overlay) { o.Add("X-A", "1") },
+		"a value that is set": func(o *Overlay) { o.Set("Set-Cookie", "1") },
+		"a header removed":    func(o *Overlay) { o.Remove("Set-Cookie") },
+		"spellings removed":   func(o *Overlay) { o.RemoveSpellings("X-A") },
+		"a line break":        func(o *Overlay) { o.Add("Set-Cookie", "a\r\nX-A: 1") },
+	} {
+		var o Overlay
+		o.Add("Set-Cookie", "a")
+		change(&o)
+		if _, ok := o.AppendAdded(nil, "Set-Cookie"); ok {
+			t.Errorf("%s: the list stands for all changes", name)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package message
 import (
 	"net/netip"
 	"strconv"
-	"strings"
 )
 
 // Request is the canonical request (design C2). It is a value made once by
@@ -55,11 +54,16 @@ type Request struct {
 // Origin is scheme://host[:port] as the user agent sees it, default port left
 // out.
 func (r *Request) Origin() string {
-	var b strings.Builder
-	b.WriteString(r.Scheme)
-	b.WriteString("://")
-	b.WriteString(r.Authority())
-	return b.String()
+	var room [320]byte // on the stack; no host is longer
+	return string(r.appendOrigin(room[:0]))
+}
+
+func (r *Request) appendOrigin(b []byte) []byte {
+	b = append(append(append(b, r.Scheme...), "://"...), r.ForwardedHost...)
+	if r.ForwardedPort == DefaultPort(r.Scheme) || r.ForwardedPort == 0 {
+		return b
+	}
+	return strconv.AppendInt(append(b, ':'), int64(r.ForwardedPort), 10)
 }
 
 // Authority is host[:port] as the user agent sees it, default port left out.
@@ -72,13 +76,19 @@ func (r *Request) Authority() string {
 
 // URL is the absolute URL that the user agent asked for, path and query as
 // received.
-func (r *Request) URL() string { return r.Origin() + r.RawPath + r.query() }
-
-func (r *Request) query() string {
+func (r *Request) URL() string {
+	var room [384]byte // on the stack; what is longer is not
+	b := append(r.appendOrigin(room[:0]), r.RawPath...)
 	if r.RawQuery != "" || r.ForceQuery {
-		return "?" + r.RawQuery
+		b = append(append(b, '?'), r.RawQuery...)
 	}
-	return ""
+	return string(b)
+}
+
+// Place is URL without the query.
+func (r *Request) Place() string {
+	var room [384]byte // on the stack; what is longer is not
+	return string(append(r.appendOrigin(room[:0]), r.RawPath...))
 }
 
 // DefaultPort is 443 for https and 80 for everything else.

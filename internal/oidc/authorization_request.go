@@ -41,6 +41,9 @@ func protectedAuthorizationParameter(name string) bool {
 	return false
 }
 
+// responseTypeCode is the response type of a request that names none.
+const responseTypeCode = "code"
+
 func (a AuthorizationRequest) parameters() url.Values {
 	q := url.Values{}
 	if len(a.Scopes) > 0 {
@@ -61,7 +64,7 @@ func (a AuthorizationRequest) parameters() url.Values {
 	}
 	responseType := a.ResponseType
 	if responseType == "" {
-		responseType = "code"
+		responseType = responseTypeCode
 	}
 	for _, x := range []struct{ name, value string }{
 		{"response_type", responseType},

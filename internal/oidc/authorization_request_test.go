@@ -175,3 +175,48 @@ func TestResponseIssuer(t *testing.T) {
 		}
 	}
 }
+
+// The short way to the URL gives what the long one gives, byte for byte.
+func TestPlainURLIsWhatTheMapsGive(t *testing.T) {
+	t.Parallel()
+	age, none := 90*time.Second, time.Duration(0)
+	everyByte := make([]byte, 256)
+	for i := range everyByte {
+		everyByte[i] = byte(i)
+	}
+	for _, a := range []AuthorizationRequest{
+		{},
+		{ClientID: "app", RedirectURI: "https://app.test/call back?x=1&y=ü", Scopes: []string{"openid"}, State: string(everyByte), Nonce: "n"},
+		{ClientID: "a b+c%", ResponseType: "code id_token", ResponseMode: "form_post", Scopes: []string{"openid", "e-mail"}, CodeChallenge: "c", MaxAge: &age},
+		{MaxAge: &none, State: "~-_.", CodeChallenge: "/"},
+	} {
+		for _, endpoint := range []string{"https://idp.test", "http://idp.test:8080/realms/main/auth", "https://IDP.test/a~b_c-d."} {
+			if !plainEndpoint(endpoint) {
+				t.Fatalf("%s is not plain", endpoint)
+			}
+			want, err := withQuery(endpoint, a.parameters())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := a.plainURL(endpoint); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+			if !a.plain(endpoint) {
+				t.Errorf("%v is not plain", a)
+			}
+		}
+	}
+	for _, a := range []AuthorizationRequest{
+		{Push: true}, {RequestObject: true}, {Audience: []string{"a"}},
+		{Fixed: url.Values{"a": {"b"}}}, {FromUserAgent: url.Values{"a": {"b"}}},
+	} {
+		if a.plain("https://idp.test/auth") {
+			t.Errorf("%v is plain", a)
+		}
+	}
+	for _, endpoint := range []string{"https://idp.test/auth?a=b", "https://idp.test/%41", "https://idp.test/a b", "//idp.test/", "https://u@idp.test/"} {
+		if plainEndpoint(endpoint) {
+			t.Errorf("%s is plain", endpoint)
+		}
+	}
+}

@@ -11,8 +11,11 @@ const challengeS256 = "S256"
 
 // S256Challenge is the code challenge of a verifier (RFC 7636 §4.2).
 func S256Challenge(verifier string) string {
-	sum := sha256.Sum256([]byte(verifier))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	var room [128]byte // as long as a verifier may be
+	sum := sha256.Sum256(append(room[:0], verifier...))
+	var text [43]byte
+	base64.RawURLEncoding.Encode(text[:], sum[:])
+	return string(text[:])
 }
 
 // UsePKCE decides whether a login sends a code challenge: always where it is

@@ -21,6 +21,9 @@ func (p *Provider) Location(ctx context.Context, c Client, md *Metadata, a Autho
 	if md.AuthorizationEndpoint == "" {
 		return "", fmt.Errorf("oidc: authorization endpoint: %w", ErrNoEndpoint)
 	}
+	if a.plain(md.AuthorizationEndpoint) {
+		return a.plainURL(md.AuthorizationEndpoint), nil
+	}
 	q := a.parameters()
 	if a.RequestObject {
 		object, err := p.requestObject(c, md, q)

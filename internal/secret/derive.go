@@ -6,11 +6,29 @@ import "crypto/sha256"
 // salt of its own and every request may need its key; crypto/hkdf makes eight
 // values for one.
 func (k *Keyring) key(i int, salt []byte, info string) [keySize]byte {
-	extracted := hmacSHA256(salt, k.secrets[i])
+	if len(salt) == 0 {
+		return expand(k.unsalted[i], info)
+	}
+	return expand(hmacSHA256(salt, k.secrets[i]), info)
+}
+
+func expand(extracted [keySize]byte, info string) [keySize]byte {
 	// A block of HKDF-Expand is as long as the key, so the first is all of it
 	// (RFC 5869 section 2.3).
 	var room [128]byte
 	return hmacSHA256(extracted[:], append(append(room[:0], info...), 1))
+}
+
+// MAC returns HMAC-SHA-256 of data, one after the other, under the key that
+// secret i gives for info. It allocates nothing but for long data.
+func (k *Keyring) MAC(i int, info string, data ...[]byte) [sha256.Size]byte {
+	key := k.key(i, nil, info)
+	var room [256]byte
+	message := room[:0]
+	for _, d := range data {
+		message = append(message, d...)
+	}
+	return hmacSHA256(key[:], message)
 }
 
 // hmacSHA256 is RFC 2104 with SHA-256.
@@ -19,7 +37,7 @@ func hmacSHA256(key, message []byte) [sha256.Size]byte {
 		short := sha256.Sum256(key)
 		key = short[:]
 	}
-	var inner [2 * sha256.BlockSize]byte
+	var inner [sha256.BlockSize + 320]byte // on the stack; what is longer is not
 	var outer [sha256.BlockSize + sha256.Size]byte
 	copy(inner[:], key)
 	copy(outer[:], key)

@@ -49,6 +49,36 @@ func TestHMACIsThatOfTheStandardLibrary(t *testing.T) {
 	}
 }
 
+func TestMACIsHMACUnderADerivedKey(t *testing.T) {
+	t.Parallel()
+	ring := mustRing(t, "first", "second")
+	for i := range 2 {
+		for _, size := range []int{0, 1, 200, 400} {
+			a, b := bytes.Repeat([]byte{1}, size), bytes.Repeat([]byte{2}, size/2)
+			want := hmac.New(sha256.New, ring.Derive(i, nil, "purpose", keySize))
+			want.Write(append(bytes.Clone(a), b...))
+			if got := ring.MAC(i, "purpose", a, b); !bytes.Equal(got[:], want.Sum(nil)) {
+				t.Errorf("secret %d, data of %d and %d: %x, want %x", i, len(a), len(b), got, want.Sum(nil))
+			}
+		}
+	}
+	if ring.MAC(0, "purpose") == ring.MAC(1, "purpose") || ring.MAC(0, "purpose") == ring.MAC(0, "another") {
+		t.Error("the MAC does not depend on secret and purpose")
+	}
+}
+
+func TestAppendSealAppends(t *testing.T) {
+	t.Parallel()
+	ring := mustRing(t, "first")
+	sealed, err := ring.AppendSeal([]byte("before "), nil, []byte("salt"), "p", []byte("aad"), []byte("text"))
+	if err != nil || !bytes.HasPrefix(sealed, []byte("before ")) {
+		t.Fatalf("%q, %v", sealed, err)
+	}
+	if got, err := ring.Open([]byte("salt"), "p", []byte("aad"), sealed[len("before "):]); err != nil || string(got) != "text" {
+		t.Errorf("opened as %q, %v", got, err)
+	}
+}
+
 func TestAppendOpenAppends(t *testing.T) {
 	t.Parallel()
 	ring := mustRing(t, "second", "first")

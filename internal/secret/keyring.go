@@ -4,12 +4,12 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // ErrOpen is returned when a sealed value does not open: made with another
@@ -30,6 +30,8 @@ const (
 type Keyring struct {
 	secrets [][]byte
 	ids     []byte
+	// unsalted is what HKDF-Extract gives for each secret without a salt.
+	unsalted [][keySize]byte
 }
 
 // NewKeyring returns a ring of the given secrets, newest first. Empty secrets
@@ -49,6 +51,7 @@ func NewKeyring(secrets ...String) (*Keyring, error) {
 			return nil, fmt.Errorf("secret: derive key id: %w", err)
 		}
 		k.ids = append(k.ids, id[0])
+		k.unsalted = append(k.unsalted, hmacSHA256(nil, []byte(s.text)))
 	}
 	return k, nil
 }
@@ -71,19 +74,16 @@ func (k *Keyring) Derive(i int, salt []byte, info string, n int) []byte {
 	return key
 }
 
-// MAC returns HMAC-SHA-256 of data under the key that secret i gives for info.
-func (k *Keyring) MAC(i int, info string, data ...[]byte) []byte {
-	m := hmac.New(sha256.New, k.Derive(i, nil, info, keySize))
-	for _, d := range data {
-		m.Write(d)
-	}
-	return m.Sum(nil)
-}
-
 // Seal encrypts plaintext with AES-256-GCM under a key derived from the first
 // secret, salt and info, with a fresh random nonce in front of the result and
 // aad as associated data. random nil means crypto/rand.
 func (k *Keyring) Seal(random io.Reader, salt []byte, info string, aad, plaintext []byte) ([]byte, error) {
+	return k.AppendSeal(make([]byte, 0, Overhead+len(plaintext)), random, salt, info, aad, plaintext)
+}
+
+// AppendSeal is Seal that appends the result to dst, whose free room must not
+// overlap the plaintext.
+func (k *Keyring) AppendSeal(dst []byte, random io.Reader, salt []byte, info string, aad, plaintext []byte) ([]byte, error) {
 	aead, err := k.aead(0, salt, info)
 	if err != nil {
 		return nil, err
@@ -91,11 +91,12 @@ func (k *Keyring) Seal(random io.Reader, salt []byte, info string, aad, plaintex
 	if random == nil {
 		random = rand.Reader
 	}
-	out := make([]byte, nonceSize, nonceSize+len(plaintext)+tagSize)
-	if _, err := io.ReadFull(random, out); err != nil {
+	at := len(dst)
+	dst = slices.Grow(dst, Overhead+len(plaintext))[:at+nonceSize]
+	if _, err := io.ReadFull(random, dst[at:]); err != nil {
 		return nil, fmt.Errorf("secret: read nonce: %w", err)
 	}
-	return aead.Seal(out, out[:nonceSize], plaintext, aad), nil
+	return aead.Seal(dst, dst[at:], plaintext, aad), nil
 }
 
 // Open reverses Seal, trying every secret. It returns the plaintext or

@@ -42,6 +42,8 @@ type KeyCookie struct {
 	now      func() time.Time
 	rand     io.Reader
 	signer   *signer
+	// plain and secure are the cookie's attributes over http and https.
+	plain, secure string
 }
 
 // BrowserKey is the key of one user agent. The zero value is none.
@@ -65,6 +67,7 @@ func NewKeyCookie(opts KeyOptions) (*KeyCookie, error) {
 	k := &KeyCookie{
 		cookie: opts.Cookie, lifetime: opts.Lifetime, now: opts.Now, rand: opts.Rand,
 		signer: newSigner(opts.Keyring, purposeBrowserKey, opts.Cookie.Name),
+		plain:  opts.Cookie.attributes(false), secure: opts.Cookie.attributes(true),
 	}
 	if k.now == nil {
 		k.now = time.Now
@@ -152,9 +155,15 @@ func (k *KeyCookie) lines(v *Visit, b *BrowserKey, maxAge time.Duration) (lines 
 	if b.repeated {
 		lines = k.cookie.expireVariants(k.cookie.Name, v)
 	}
-	line := k.cookie.Name + "=" + k.signer.sign(&b.head, v) + k.cookie.attributes(v.Secure)
-	if maxAge > 0 {
-		line += "; Max-Age=" + strconv.FormatInt(int64(max(1, maxAge/time.Second)), 10)
+	attributes := k.plain
+	if v.Secure {
+		attributes = k.secure
 	}
-	return append(lines, line)
+	var room [512]byte // on the stack; what is longer is not
+	line := append(append(room[:0], k.cookie.Name...), '=')
+	line = append(k.signer.append(line, &b.head, v), attributes...)
+	if maxAge > 0 {
+		line = strconv.AppendInt(append(line, "; Max-Age="...), int64(max(1, maxAge/time.Second)), 10)
+	}
+	return append(lines, string(line))
 }

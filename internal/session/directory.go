@@ -83,12 +83,13 @@ func (m *Manager) list(ctx context.Context, o *opened, ttl time.Duration, now in
 // finder is the keyed hash under which a listing is found: without the secret
 // nobody can tell whose it is, nor ask for a user.
 func (m *Manager) finder(i int, kind, issuer, value string) string {
-	var b []byte
-	for _, s := range []string{kind, issuer, value} {
+	var room [256]byte // on the stack; what is longer is not
+	b := room[:0]
+	for _, s := range [...]string{kind, issuer, value} {
 		b = binary.BigEndian.AppendUint64(b, uint64(len(s)))
 		b = append(b, s...)
 	}
-	return encoding.EncodeToString(m.ring.MAC(i, infoFinder, b))
+	return hashText(m.ring.MAC(i, infoFinder, b))
 }
 
 // Find lists sessions, whatever their audience and realm, that were stored
@@ -196,8 +197,15 @@ func readListing(key, audience string, rest fields) Found {
 
 // hashed names something in a store by a hash of purpose and value.
 func hashed(purpose, value string) string {
-	b := binary.BigEndian.AppendUint64(nil, uint64(len(purpose)))
+	var room [128]byte // on the stack; what is longer is not
+	b := binary.BigEndian.AppendUint64(room[:0], uint64(len(purpose)))
 	b = append(append(b, purpose...), value...)
-	sum := sha256.Sum256(b)
-	return encoding.EncodeToString(sum[:])
+	return hashText(sha256.Sum256(b))
+}
+
+// hashText is the text of a hash.
+func hashText(sum [sha256.Size]byte) string {
+	var text [43]byte
+	encoding.Encode(text[:], sum[:])
+	return string(text[:])
 }

@@ -13,7 +13,9 @@ func (m *Manager) emit(v *Visit, o *opened) ([]string, error) {
 		attributes = m.secure
 	}
 	if !m.inCookie() {
-		lines = append(lines, m.cookie.Name+"="+m.signer.sign(&o.head, v)+attributes)
+		var room [512]byte // on the stack; what is longer is not
+		line := append(append(room[:0], m.cookie.Name...), '=')
+		lines = append(lines, string(append(m.signer.append(line, &o.head, v), attributes...)))
 		return append(lines, m.expireChunks(v, 1)...), nil // left over from cookie storage
 	}
 	values, err := m.split(v, o, attributes)

@@ -17,7 +17,7 @@ type MemoryOptions struct {
 	// MaxMarks bounds the single-use marks that live at the same time; default
 	// 1,000,000. Every callback that carries a state of ours leaves one for as
 	// long as a login may take, so a full store means no login. A mark takes
-	// about 150 bytes: 150 MB at the default, when full.
+	// about 50 bytes: 50 MB at the default, when full.
 	MaxMarks int
 	// Now is the clock unless set.
 	Now func() time.Time
@@ -28,32 +28,25 @@ type MemoryOptions struct {
 type Memory struct {
 	now func() time.Time
 
-	mu       sync.Mutex // guards all below
-	records  shelf[Record]
-	marks    shelf[struct{}]
-	leases   shelf[Lease]
-	listings shelf[*Listing]
-	found    map[finderHash]*finding
+	mu       sync.Mutex              // guards all below
+	sessions shelf[string, *holding] // records and listings
+	marks    shelf[markHash, struct{}]
+	leases   shelf[string, Lease]
+	found    map[finderHash]finding
+	tidied   int // sweeps of sessions after which found was looked through
 	fence    uint64
 	watchers map[*watcher]struct{}
 }
 
 var _ Store = (*Memory)(nil)
 
-// finderHash stands for a finder: the half of a SHA-256, which takes a quarter
-// of the memory.
-type finderHash [16]byte
+// markHash stands for the key of a mark: the half of a SHA-256, which takes a
+// quarter of the memory.
+type markHash [16]byte
 
-func hashOf(finder string) finderHash {
-	sum := sha256.Sum256([]byte(finder))
-	return finderHash(sum[:])
-}
-
-// finding is a listing that a finder finds, and those that were put there
-// before. One that is not (any more) the listing of its key is left over.
-type finding struct {
-	listing *Listing
-	next    *finding
+func sumOf(text string) [sha256.Size]byte {
+	var room [64]byte // on the stack; what is longer is not
+	return sha256.Sum256(append(room[:0], text...))
 }
 
 // watcher is one Watch. Keys wait in a bounded queue; a full one ends the
@@ -79,28 +72,20 @@ func NewMemory(opts MemoryOptions) *Memory {
 	}
 	return &Memory{
 		now:      opts.Now,
-		records:  newShelf[Record](opts.MaxRecords),
-		marks:    newShelf[struct{}](opts.MaxMarks),
-		leases:   newShelf[Lease](opts.MaxRecords),
-		listings: newShelf[*Listing](opts.MaxRecords),
-		found:    make(map[finderHash]*finding),
+		sessions: newShelf[string, *holding](opts.MaxRecords),
+		marks:    newShelf[markHash, struct{}](opts.MaxMarks),
+		leases:   newShelf[string, Lease](opts.MaxRecords),
+		found:    make(map[finderHash]finding),
 		watchers: make(map[*watcher]struct{}),
 	}
 }
 
-// Size is how many records, marks, leases, listings and finders are held,
-// those that have expired and are not yet swept out included.
+// Size is how many sessions, marks, leases and finders are held, those that have
+// expired and are not yet swept out included.
 func (m *Memory) Size() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.records.items) + len(m.marks.items) + len(m.leases.items) + len(m.listings.items) + len(m.found)
-}
-
-// exact is a copy of data without room to grow.
-func exact(data []byte) []byte {
-	c := make([]byte, len(data))
-	copy(c, data)
-	return c
+	return len(m.sessions.items) + len(m.marks.items) + len(m.leases.items) + len(m.found)
 }
 
 func ended(ctx context.Context) error {
@@ -117,7 +102,7 @@ func (m *Memory) Load(ctx context.Context, key string) (Record, error) {
 	}
 	now := m.now()
 	m.mu.Lock()
-	r, ok := m.records.get(key, now)
+	r, ok := m.sessions.items[key].value.recordAt(now)
 	m.mu.Unlock()
 	if !ok {
 		return Record{}, ErrAbsent
@@ -133,10 +118,48 @@ func (m *Memory) Create(ctx context.Context, key string, data []byte, ttl time.D
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if _, ok := m.records.get(key, now); ok {
+	if _, ok := m.sessions.items[key].value.recordAt(now); ok {
 		return ErrExists
 	}
-	return m.records.put(key, Record{exact(data), 1}, ttl, now)
+	return m.putRecord(key, data, 1, ttl, now)
+}
+
+// putRecord stores a record beside the listing of key. m.mu is held.
+func (m *Memory) putRecord(key string, data []byte, version uint64, ttl time.Duration, now time.Time) error {
+	h := m.sessions.items[key].value
+	if h == nil {
+		h = &holding{key: key}
+	}
+	listing, _ := h.listingAt(now)
+	h.set(data, listing.Data)
+	h.version, h.recordEnds = version, now.Add(ttl).UnixNano()
+	return m.put(h, now)
+}
+
+// put stores h under its key. m.mu is held.
+func (m *Memory) put(h *holding, now time.Time) error {
+	if err := m.sessions.put(h.key, h, h.ends().Sub(now), now); err != nil {
+		return err
+	}
+	if m.tidied != m.sessions.sweeps {
+		m.tidied = m.sessions.sweeps
+		for hash := range m.found {
+			m.find(hash, now, func(Listing) {})
+		}
+	}
+	return nil
+}
+
+// dropRecord removes the record of key. m.mu is held.
+func (m *Memory) dropRecord(key string, now time.Time) {
+	h := m.sessions.items[key].value
+	listing, listed := h.listingAt(now)
+	if !listed {
+		delete(m.sessions.items, key)
+		return
+	}
+	h.set(nil, listing.Data)
+	h.recordEnds = 0
 }
 
 // CompareAndSwap implements Store.
@@ -151,12 +174,12 @@ func (m *Memory) CompareAndSwap(ctx context.Context, key string, version uint64,
 		return err
 	}
 	m.notify(key)
-	return m.records.put(key, Record{exact(data), version + 1}, ttl, now)
+	return m.putRecord(key, data, version+1, ttl, now)
 }
 
 // at checks that the record of key is at version. m.mu is held.
 func (m *Memory) at(key string, version uint64, now time.Time) error {
-	r, ok := m.records.get(key, now)
+	r, ok := m.sessions.items[key].value.recordAt(now)
 	if !ok {
 		return ErrAbsent
 	}
@@ -173,11 +196,12 @@ func (m *Memory) CompareAndDelete(ctx context.Context, key string, version uint6
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.at(key, version, m.now()); err != nil {
+	now := m.now()
+	if err := m.at(key, version, now); err != nil {
 		return err
 	}
 	m.notify(key)
-	delete(m.records.items, key)
+	m.dropRecord(key, now)
 	return nil
 }
 
@@ -189,7 +213,7 @@ func (m *Memory) Delete(ctx context.Context, key string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.notify(key)
-	delete(m.records.items, key)
+	m.dropRecord(key, m.now())
 	return nil
 }
 
@@ -198,13 +222,15 @@ func (m *Memory) Mark(ctx context.Context, key string, ttl time.Duration) error 
 	if err := ended(ctx); err != nil {
 		return err
 	}
+	sum := sumOf(key)
+	hash := markHash(sum[:])
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if _, ok := m.marks.get(key, now); ok {
+	if _, ok := m.marks.get(hash, now); ok {
 		return ErrExists
 	}
-	return m.marks.put(key, struct{}{}, ttl, now)
+	return m.marks.put(hash, struct{}{}, ttl, now)
 }
 
 // Lease implements Store.
@@ -285,78 +311,4 @@ func (m *Memory) notify(key string) {
 			}
 		}
 	}
-}
-
-// PutListing implements Directory.
-func (m *Memory) PutListing(ctx context.Context, key string, finders []string, data []byte, ttl time.Duration) error {
-	if err := ended(ctx); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := m.now()
-	l := &Listing{key, exact(data)}
-	if err := m.listings.put(key, l, ttl, now); err != nil {
-		return err
-	}
-	for _, f := range finders {
-		hash := hashOf(f)
-		m.found[hash] = &finding{l, m.found[hash]}
-	}
-	if m.listings.writes == 0 { // it has just swept
-		for hash := range m.found {
-			m.find(hash, now, func(Listing) {})
-		}
-	}
-	return nil
-}
-
-// find calls each with what a finder finds, and removes what is left over. m.mu
-// is held.
-func (m *Memory) find(hash finderHash, now time.Time, each func(Listing)) {
-	first := m.found[hash]
-	for at := &first; *at != nil; {
-		l := (*at).listing
-		if current, ok := m.listings.get(l.Key, now); !ok || current != l {
-			*at = (*at).next
-			continue
-		}
-		each(*l)
-		at = &(*at).next
-	}
-	if first == nil {
-		delete(m.found, hash)
-	} else {
-		m.found[hash] = first
-	}
-}
-
-// FindListings implements Directory.
-func (m *Memory) FindListings(ctx context.Context, finder string, limit int) ([]Listing, error) {
-	if err := ended(ctx); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var all []Listing
-	m.find(hashOf(finder), m.now(), func(l Listing) {
-		if len(all) < limit {
-			all = append(all, l)
-		}
-	})
-	return all, nil
-}
-
-// DeleteListing implements Directory.
-func (m *Memory) DeleteListing(ctx context.Context, key string) error {
-	if err := ended(ctx); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if l := m.listings.items[key].value; l != nil {
-		l.Data = nil // findings may hold it for a while
-	}
-	delete(m.listings.items, key)
-	return nil
 }

@@ -40,7 +40,15 @@ func (n *NoSession) Error() string { return "session: none: " + string(n.Reason)
 // Is makes every NoSession an ErrNone.
 func (n *NoSession) Is(target error) bool { return target == ErrNone }
 
-func none(r Reason) error { return &NoSession{Reason: r} }
+func none(r Reason) error {
+	if r == ReasonNoCookie {
+		return noCookie
+	}
+	return &NoSession{Reason: r}
+}
+
+// noCookie is what most requests without a session get. Nobody changes it.
+var noCookie = &NoSession{Reason: ReasonNoCookie}
 
 // Session is a session as one audience sees it. It is immutable and safe for
 // concurrent use; a change gives a new one. What it holds of the record may be

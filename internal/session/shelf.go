@@ -10,10 +10,11 @@ import (
 // most about twice what lives. A full one is swept at most once a second, and
 // only when something in it has expired, so that a flood which is refused costs
 // next to nothing. It is not safe for concurrent use.
-type shelf[V any] struct {
-	items  map[string]item[V]
+type shelf[K comparable, V any] struct {
+	items  map[K]item[V]
 	limit  int
 	writes int // since the last sweep
+	sweeps int
 	// swept is when a full shelf was last swept. Before first nothing expires.
 	swept, first time.Time
 }
@@ -30,11 +31,11 @@ type item[V any] struct {
 
 func (i *item[V]) expired(now time.Time) bool { return now.UnixNano() >= i.expires }
 
-func newShelf[V any](limit int) shelf[V] {
-	return shelf[V]{items: make(map[string]item[V]), limit: limit}
+func newShelf[K comparable, V any](limit int) shelf[K, V] {
+	return shelf[K, V]{items: make(map[K]item[V]), limit: limit}
 }
 
-func (s *shelf[V]) get(key string, now time.Time) (V, bool) {
+func (s *shelf[K, V]) get(key K, now time.Time) (V, bool) {
 	i, ok := s.items[key]
 	if !ok || i.expired(now) {
 		var zero V
@@ -44,7 +45,7 @@ func (s *shelf[V]) get(key string, now time.Time) (V, bool) {
 }
 
 // put stores value, or fails when the shelf is full of living items.
-func (s *shelf[V]) put(key string, value V, ttl time.Duration, now time.Time) error {
+func (s *shelf[K, V]) put(key K, value V, ttl time.Duration, now time.Time) error {
 	_, known := s.items[key]
 	if !known && len(s.items) >= s.limit {
 		if now.Before(s.first) || now.Sub(s.swept) < sweepAgain {
@@ -66,7 +67,8 @@ func (s *shelf[V]) put(key string, value V, ttl time.Duration, now time.Time) er
 	return nil
 }
 
-func (s *shelf[V]) sweep(now time.Time) {
+func (s *shelf[K, V]) sweep(now time.Time) {
+	s.sweeps++
 	s.writes, s.first = 0, time.Time{}
 	for key, i := range s.items {
 		switch {

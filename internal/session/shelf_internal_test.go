@@ -9,9 +9,9 @@ import (
 
 // counted fills a shelf with n items that end after an hour, but the first one
 // after ttl.
-func counted(t testing.TB, n int, ttl time.Duration, now time.Time) *shelf[struct{}] {
+func counted(t testing.TB, n int, ttl time.Duration, now time.Time) *shelf[string, struct{}] {
 	t.Helper()
-	s := newShelf[struct{}](n)
+	s := newShelf[string, struct{}](n)
 	for i := range n {
 		if err := s.put(strconv.Itoa(i), struct{}{}, ttl, now); err != nil {
 			t.Fatal(err)

@@ -53,10 +53,16 @@ func (s *signer) textSize() int {
 
 // sign returns the text of h under the first secret.
 func (s *signer) sign(h *head, v *Visit) string {
-	b := make([]byte, 0, headFixed+extraSize+sha256.Size)
-	b = h.append(b, s.keys[0].id)
+	var room [browserKeyText]byte
+	return string(s.append(room[:0], h, v))
+}
+
+// append appends the text of h under the first secret.
+func (s *signer) append(to []byte, h *head, v *Visit) []byte {
+	var room [headFixed + extraSize + macSize]byte
+	b := h.append(room[:0], s.keys[0].id)
 	mac := s.keys[0].sum(b, h.flags, v)
-	return encoding.EncodeToString(append(b, mac[:]...))
+	return encoding.AppendEncode(to, append(b, mac[:]...))
 }
 
 // verify reads text, which must be a head of this purpose signed under one of

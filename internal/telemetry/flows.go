@@ -2,7 +2,9 @@ package telemetry
 
 import (
 	"context"
+	"maps"
 	"strings"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -10,7 +12,18 @@ import (
 )
 
 // Flows is a flow.Sink that counts steps.
-type Flows struct{ steps *prometheus.CounterVec }
+type Flows struct {
+	steps *prometheus.CounterVec
+	// known are the counters that were used before: there are as many at most as
+	// there are words for the three labels. It is replaced, never changed.
+	known atomic.Pointer[map[flowSeries]prometheus.Counter]
+}
+
+type flowSeries struct {
+	kind    flow.Kind
+	step    string
+	verdict flow.Verdict
+}
 
 var _ flow.Sink = (*Flows)(nil)
 
@@ -72,5 +85,23 @@ func (f *Flows) Emit(_ context.Context, e flow.Event) {
 	default:
 		verdict = other
 	}
-	f.steps.WithLabelValues(string(kind), step, string(verdict)).Inc()
+	f.counter(flowSeries{kind, step, verdict}).Inc()
+}
+
+// counter gives the counter of a series. Of two that add one at the same time,
+// one may be forgotten, and is then added again.
+func (f *Flows) counter(s flowSeries) prometheus.Counter {
+	known := f.known.Load()
+	if known != nil {
+		if c, ok := (*known)[s]; ok {
+			return c
+		}
+	}
+	c := f.steps.WithLabelValues(string(s.kind), s.step, string(s.verdict))
+	more := map[flowSeries]prometheus.Counter{s: c}
+	if known != nil {
+		maps.Copy(more, *known)
+	}
+	f.known.Store(&more)
+	return c
 }

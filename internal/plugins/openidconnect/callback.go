@@ -1,6 +1,7 @@
 package openidconnect
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -173,6 +174,9 @@ func hostOf(u *url.URL) string {
 
 // isAt tells whether the request is for uri: its host and path as received.
 func isAt(v *visit, uri string) bool {
+	if u, ok := plainURL(uri); ok {
+		return place{host: u.host, rawPath: cmp.Or(u.path, "/")}.holds(v)
+	}
 	u, err := url.Parse(uri)
 	return err == nil && placeOf(u).holds(v)
 }

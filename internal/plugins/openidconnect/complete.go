@@ -91,7 +91,11 @@ func withArguments(target string, values url.Values) string {
 
 // handedOut are the tokens that login_tokens hands to the user agent.
 func (h *handler) handedOut(g *grant) map[string]any {
-	l, out := &h.config.Login, map[string]any{}
+	l := &h.config.Login
+	if len(l.Tokens) == 0 {
+		return nil
+	}
+	out := map[string]any{}
 	for _, t := range []struct {
 		name  config.LoginToken
 		value string

@@ -2,6 +2,7 @@ package openidconnect
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -103,6 +104,8 @@ type handler struct {
 	provider *oidc.Provider
 	sessions *session.Manager
 	browser  *session.KeyCookie
+	// policy stands for what weakens verification here, in realms of sessions.
+	policy string
 	// realm is the hash by which a login state knows that it comes from here.
 	realm [realmHashSize]byte
 	// redirects are where the configured redirect URIs lead.
@@ -136,7 +139,7 @@ func (f *shared) compile(i plugin.Instance) (_ *handler, err error) {
 	if len(c.Method.Dropped) > 0 {
 		log.Info("auth_methods: members that are not recognised here are ignored", "ignored", c.Method.Dropped)
 	}
-	h := &handler{shared: f, id: i.ID, config: c}
+	h := &handler{shared: f, id: i.ID, config: c, policy: policyHash(c)}
 	defer func() {
 		if err != nil {
 			h.Close()
@@ -211,7 +214,7 @@ func (h *handler) openSessions() error {
 		options.Realms = append(options.Realms, h.sessionRealm(&c.Clients[i]))
 	}
 	if len(options.Realms) == 0 {
-		options.Realms = []session.Realm{{Issuer: c.Issuer.Issuer, Policy: c.Policy()}}
+		options.Realms = []session.Realm{{Issuer: c.Issuer.Issuer, Policy: h.policy}}
 	}
 	if c.Store.Storage != config.StorageCookie {
 		store, release, err := h.stores.acquire(storeKey(c.Store), func() (Store, error) { return h.OpenStore(c.Store) })
@@ -237,7 +240,13 @@ func (h *handler) openSessions() error {
 
 // sessionRealm is under what a session of client is obtained here (C5).
 func (h *handler) sessionRealm(client *config.Client) session.Realm {
-	return session.Realm{Issuer: h.config.Issuer.Issuer, ClientID: client.ID, Policy: h.config.Policy()}
+	return session.Realm{Issuer: h.config.Issuer.Issuer, ClientID: client.ID, Policy: h.policy}
+}
+
+// policyHash stands for the policy of a configuration: each session holds one.
+func policyHash(c *config.Config) string {
+	sum := sha256.Sum256([]byte(c.Policy()))
+	return base64.RawURLEncoding.EncodeToString(sum[:realmHashSize])
 }
 
 // storeKey names a store by all settings that shape it; the password goes in

@@ -79,7 +79,7 @@ func (h *handler) feasible(v *visit, st *loginState) error {
 	if err := h.config.Callback.Cookie.Obstacle(v.Secure); err != nil {
 		return err
 	}
-	if err := checkTarget(st.RedirectURI, v.q.Canonical.Origin()+v.q.Canonical.RawPath, scopeOf("authorization", h.config.Callback.Cookie, v.Secure)); err != nil {
+	if err := checkTarget(st.RedirectURI, v.place(), scopeOf("authorization", h.config.Callback.Cookie, v.Secure)); err != nil {
 		return err
 	}
 	return checkTarget(st.Target, st.RedirectURI, v.sessionScope())
@@ -182,7 +182,7 @@ func (h *handler) targetCookieNames() []string {
 
 // targetCookieName is the name of a login's companion cookie.
 func (h *handler) targetCookieName(st *loginState) string {
-	return h.targetCookieNames()[st.Flow[0]%targetSlots]
+	return h.config.Callback.Cookie.Name + "_target" + strconv.Itoa(int(st.Flow[0]%targetSlots)+1)
 }
 
 // targetCookie is the Set-Cookie line of the companion cookie; an empty value
@@ -212,15 +212,15 @@ func (h *handler) redirectURI(v *visit, client *config.Client) string {
 	if !client.Redirect.IsZero() {
 		return client.Redirect.Text
 	}
-	return v.q.Canonical.Origin() + v.q.Canonical.RawPath
+	return v.place()
 }
 
 // targetOf is where the user agent wants to go, as it will be redirected.
 func (h *handler) targetOf(v *visit) string {
-	if h.config.Authorization.PreserveQuery {
-		return v.q.Canonical.URL()
+	if c := &v.q.Canonical; h.config.Authorization.PreserveQuery && (c.RawQuery != "" || c.ForceQuery) {
+		return c.URL()
 	}
-	return v.q.Canonical.Origin() + v.q.Canonical.RawPath
+	return v.place()
 }
 
 func (h *handler) random() io.Reader {

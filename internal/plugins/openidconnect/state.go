@@ -41,9 +41,15 @@ const (
 	infoPKCE   = "sallyport code verifier v1"
 )
 
+// stateVersions is what the version is sealed with. It is not changed.
+var stateVersions = []byte{stateVersion}
+
 // errState is returned for a state that does not open: made elsewhere, altered,
 // cut, or nothing of ours at all.
 var errState = errors.New("openid-connect: state does not open")
+
+// strictBase64 has one text for each value.
+var strictBase64 = base64.RawURLEncoding.Strict()
 
 // targetPlace tells where the target of a login is kept.
 type targetPlace byte
@@ -78,11 +84,17 @@ type loginState struct {
 }
 
 // FlowID is the flow id in the form that pages and logs show.
-func (s *loginState) FlowID() string { return hex.EncodeToString(s.Flow[:]) }
+func (s *loginState) FlowID() string { return flowIDText(s.Flow) }
+
+func flowIDText(id [flowIDSize]byte) string {
+	var text [2 * flowIDSize]byte
+	return string(text[:hex.Encode(text[:], id[:])])
+}
 
 // keyHash is the form in which a state knows its browser key.
 func keyHash(browserKey []byte) (h [keyHashSize]byte) {
-	sum := sha256.Sum256(append([]byte("sallyport browser key\x00"), browserKey...))
+	var room [128]byte
+	sum := sha256.Sum256(append(append(room[:0], "sallyport browser key\x00"...), browserKey...))
 	copy(h[:], sum[:])
 	return h
 }
@@ -97,25 +109,32 @@ func (s *loginState) boundTo(browserKey []byte) bool {
 // nonce and verifier are derived from secret, flow and browser key, so that
 // they need not be carried (C8). Both are 43 URL-safe characters: 256 bits.
 func (s *loginState) nonce(keys *secret.Keyring, browserKey []byte) string {
-	return base64.RawURLEncoding.EncodeToString(keys.MAC(s.secret, infoNonce, s.Flow[:], browserKey))
+	return macText(keys.MAC(s.secret, infoNonce, s.Flow[:], browserKey))
 }
 
 func (s *loginState) verifier(keys *secret.Keyring, browserKey []byte) string {
-	return base64.RawURLEncoding.EncodeToString(keys.MAC(s.secret, infoPKCE, s.Flow[:], browserKey))
+	return macText(keys.MAC(s.secret, infoPKCE, s.Flow[:], browserKey))
+}
+
+func macText(mac [sha256.Size]byte) string {
+	var text [43]byte
+	base64.RawURLEncoding.Encode(text[:], mac[:])
+	return string(text[:])
 }
 
 // seal gives the state parameter: base64url of version, flow id and the sealed
 // rest.
 func (s *loginState) seal(keys *secret.Keyring, random io.Reader) (string, error) {
-	sealed, err := keys.Seal(random, s.Flow[:], infoState, []byte{stateVersion}, s.encode())
+	size := s.size()
+	room := make([]byte, 2*size+1+flowIDSize+secret.Overhead) // for the plaintext, then for the sealed state
+	plain, raw := s.encode(room[:0:size]), room[size:size]
+	raw = append(append(raw, stateVersion), s.Flow[:]...)
+	raw, err := keys.AppendSeal(raw, random, s.Flow[:], infoState, stateVersions, plain)
 	if err != nil {
 		return "", err
 	}
-	raw := make([]byte, 0, 1+flowIDSize+len(sealed))
-	raw = append(raw, stateVersion)
-	raw = append(raw, s.Flow[:]...)
-	raw = append(raw, sealed...)
-	return base64.RawURLEncoding.EncodeToString(raw), nil
+	var text [maxState]byte // on the stack; one that is longer is refused
+	return string(base64.RawURLEncoding.AppendEncode(text[:0], raw)), nil
 }
 
 // openState opens a state parameter. The error is errState for everything that
@@ -124,12 +143,12 @@ func openState(keys *secret.Keyring, param string) (*loginState, error) {
 	if param == "" || len(param) > maxState {
 		return nil, errState
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(param)
+	raw, err := strictBase64.DecodeString(param)
 	if err != nil || len(raw) < 1+flowIDSize+secret.Overhead || raw[0] != stateVersion {
 		return nil, errState
 	}
 	s := &loginState{Flow: [flowIDSize]byte(raw[1 : 1+flowIDSize])}
-	plain, index, err := keys.OpenIndex(s.Flow[:], infoState, []byte{stateVersion}, raw[1+flowIDSize:])
+	plain, index, err := keys.OpenIndex(s.Flow[:], infoState, stateVersions, raw[1+flowIDSize:])
 	if err != nil {
 		return nil, errState
 	}
@@ -140,12 +159,21 @@ func openState(keys *secret.Keyring, param string) (*loginState, error) {
 	return s, nil
 }
 
-func (s *loginState) encode() []byte {
-	b := []byte{byte(s.Reason), s.Restarts, byte(s.Place)}
+// stateFixed is the length of what an encoded state has before its texts.
+const stateFixed = 3 + 8 + keyHashSize + realmHashSize
+
+// size is the length of the encoded state.
+func (s *loginState) size() int {
+	return stateFixed + 2 + len(s.RedirectURI) + 2 + len(s.Target) + 2 + len(s.ClientID)
+}
+
+// encode appends the state to b.
+func (s *loginState) encode(b []byte) []byte {
+	b = append(b, byte(s.Reason), s.Restarts, byte(s.Place))
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Started.Unix())) //nolint:gosec // bits are kept
 	b = append(b, s.Key[:]...)
 	b = append(b, s.Realm[:]...)
-	for _, text := range []string{s.RedirectURI, s.Target, s.ClientID} {
+	for _, text := range [...]string{s.RedirectURI, s.Target, s.ClientID} {
 		b = binary.BigEndian.AppendUint16(b, uint16(len(text))) //nolint:gosec // a text that long makes a state that is refused for its length
 		b = append(b, text...)
 	}
@@ -153,16 +181,15 @@ func (s *loginState) encode() []byte {
 }
 
 func (s *loginState) decode(b []byte) error {
-	const fixed = 3 + 8 + keyHashSize + realmHashSize
-	if len(b) < fixed {
+	if len(b) < stateFixed {
 		return io.ErrUnexpectedEOF
 	}
 	s.Reason, s.Restarts, s.Place = reason(b[0]), b[1], targetPlace(b[2])
 	s.Started = time.Unix(int64(binary.BigEndian.Uint64(b[3:])), 0) //nolint:gosec // bits are kept
 	copy(s.Key[:], b[11:])
 	copy(s.Realm[:], b[11+keyHashSize:])
-	b = b[fixed:]
-	for _, text := range []*string{&s.RedirectURI, &s.Target, &s.ClientID} {
+	b = b[stateFixed:]
+	for _, text := range [...]*string{&s.RedirectURI, &s.Target, &s.ClientID} {
 		if len(b) < 2 {
 			return io.ErrUnexpectedEOF
 		}
@@ -197,7 +224,7 @@ func openTarget(keys *secret.Keyring, flow [flowIDSize]byte, value string) (stri
 	if len(value) > maxTargetCookie {
 		return "", secret.ErrOpen
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(value)
+	raw, err := strictBase64.DecodeString(value)
 	if err != nil {
 		return "", secret.ErrOpen
 	}
@@ -210,6 +237,6 @@ func openTarget(keys *secret.Keyring, flow [flowIDSize]byte, value string) (stri
 
 // stateRoom is how long a target may be for s to stay within maxState.
 func stateRoom(s *loginState) int {
-	used := 1 + flowIDSize + secret.Overhead + len(s.encode()) - len(s.Target)
+	used := 1 + flowIDSize + secret.Overhead + s.size() - len(s.Target)
 	return base64.RawURLEncoding.DecodedLen(maxState) - used
 }

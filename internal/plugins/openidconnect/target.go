@@ -48,63 +48,110 @@ func checkTarget(target, from string, scope cookieScope) error {
 		return fmt.Errorf("redirect_uri: %w", err)
 	}
 	domain := strings.ToLower(strings.TrimPrefix(scope.Domain, "."))
-	targetHost, fromHost := strings.ToLower(t.Hostname()), strings.ToLower(r.Hostname())
+	targetHost, fromHost := t.host, r.host
 	switch {
 	case domain == "" || domain == "localhost":
 		if targetHost != fromHost {
 			return fmt.Errorf("%w: host %q is not the host %q that gets the %s cookie", errTarget, targetHost, fromHost, scope.Name)
 		}
-		if port(t) != port(r) {
-			return fmt.Errorf("%w: port %q is not the port %q", errTarget, t.Port(), r.Port())
+		if t.boundPort() != r.boundPort() {
+			return fmt.Errorf("%w: port %q is not the port %q", errTarget, t.port, r.port)
 		}
 	case !inDomain(targetHost, domain) || !inDomain(fromHost, domain):
 		return fmt.Errorf("%w: host %q or %q is outside %s_cookie_domain %q", errTarget, targetHost, fromHost, scope.Name, domain)
 	}
-	if !pathMatches(t.EscapedPath(), scope.Path) {
-		return fmt.Errorf("%w: path %q is outside %s_cookie_path %q", errTarget, t.EscapedPath(), scope.Name, scope.Path)
+	if !pathMatches(t.path, scope.Path) {
+		return fmt.Errorf("%w: path %q is outside %s_cookie_path %q", errTarget, t.path, scope.Name, scope.Path)
 	}
-	if scope.Secure && t.Scheme != "https" {
-		return fmt.Errorf("%w: a Secure %s cookie is not sent to %s", errTarget, scope.Name, t.Scheme)
+	if scope.Secure && t.scheme != "https" {
+		return fmt.Errorf("%w: a Secure %s cookie is not sent to %s", errTarget, scope.Name, t.scheme)
 	}
 	return nil
 }
 
-// port is the port of a URL, empty for the default one of either scheme: a
-// proxy in front may end TLS.
-func port(u *url.URL) string {
-	p := u.Port()
-	if p == "443" || p == "80" {
+// ownURL is a URL that may be one of ours, in the parts that say so.
+type ownURL struct {
+	scheme string
+	// host is in lower case, an IPv6 address without brackets.
+	host, port string
+	// path is escaped as it was; it may be empty.
+	path string
+}
+
+// boundPort is the port, empty for the default one of either scheme: a proxy in
+// front may end TLS.
+func (u ownURL) boundPort() string {
+	if u.port == "443" || u.port == "80" {
 		return ""
 	}
-	return p
+	return u.port
 }
 
 // parseOwnURL parses an absolute http or https URL the way every browser does:
 // what browsers and net/url read differently (backslashes, control characters,
 // userinfo, blanks) is refused.
-func parseOwnURL(text string) (*url.URL, error) {
+func parseOwnURL(text string) (ownURL, error) {
 	for i := range len(text) {
 		if c := text[i]; c <= ' ' || c == '\\' || c == 0x7f {
-			return nil, fmt.Errorf("%w: character %#02x is not allowed in it", errTarget, c)
+			return ownURL{}, fmt.Errorf("%w: character %#02x is not allowed in it", errTarget, c)
 		}
+	}
+	if u, ok := plainURL(text); ok {
+		return u, nil
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: not a URL", errTarget)
+		return ownURL{}, fmt.Errorf("%w: not a URL", errTarget)
 	}
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("%w: scheme %q", errTarget, u.Scheme)
+		return ownURL{}, fmt.Errorf("%w: scheme %q", errTarget, u.Scheme)
 	case u.User != nil:
-		return nil, fmt.Errorf("%w: user information is not allowed in it", errTarget)
+		return ownURL{}, fmt.Errorf("%w: user information is not allowed in it", errTarget)
 	case u.Opaque != "" || u.Hostname() == "":
-		return nil, fmt.Errorf("%w: no host", errTarget)
+		return ownURL{}, fmt.Errorf("%w: no host", errTarget)
 	case u.Fragment != "" || strings.Contains(text, "#"):
-		return nil, fmt.Errorf("%w: a fragment is not allowed in it", errTarget)
+		return ownURL{}, fmt.Errorf("%w: a fragment is not allowed in it", errTarget)
 	case u.Path != "" && !strings.HasPrefix(u.Path, "/"):
-		return nil, fmt.Errorf("%w: path does not begin with a slash", errTarget)
+		return ownURL{}, fmt.Errorf("%w: path does not begin with a slash", errTarget)
 	}
-	return u, nil
+	return ownURL{scheme: u.Scheme, host: strings.ToLower(u.Hostname()), port: u.Port(), path: u.EscapedPath()}, nil
+}
+
+// plainURL takes a URL apart that nobody can read in two ways, as most are:
+// without a userinfo, a fragment, and anything in its host or path that could
+// be escaped. It allocates nothing. Everything else is not ok, and net/url's.
+func plainURL(text string) (u ownURL, ok bool) {
+	rest, secure := strings.CutPrefix(text, "https://")
+	if u.scheme = "https"; !secure {
+		if u.scheme, rest, ok = strings.Cut(text, "://"); !ok || u.scheme != "http" {
+			return ownURL{}, false
+		}
+	}
+	if strings.IndexByte(rest, '#') >= 0 {
+		return ownURL{}, false
+	}
+	rest, _, _ = strings.Cut(rest, "?")
+	authority := rest
+	if slash := strings.IndexByte(rest, '/'); slash >= 0 {
+		authority, u.path = rest[:slash], rest[slash:]
+	}
+	host, port, hasPort := strings.Cut(authority, ":")
+	if host == "" || hasPort && (port == "" || strings.Trim(port, "0123456789") != "") {
+		return ownURL{}, false
+	}
+	for i := range len(host) {
+		if c := host[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' {
+			return ownURL{}, false
+		}
+	}
+	for i := range len(u.path) {
+		if c := u.path[i]; (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '/' || c > '9') && c != '-' && c != '.' && c != '_' && c != '~' {
+			return ownURL{}, false
+		}
+	}
+	u.host, u.port = host, port
+	return u, true
 }
 
 func inDomain(host, domain string) bool {

@@ -96,3 +96,31 @@ func FuzzCheckTarget(f *testing.F) {
 		}
 	})
 }
+
+// What is read without net/url is read as net/url reads it.
+func FuzzPlainURL(f *testing.F) {
+	for _, s := range []string{
+		"https://app.test/a/b?c=d", "http://app.test", "http://app.test:8000", "http://app.test?x=/y", "http://app.test:/", "http://app.test:x/",
+		"https://app.test/%41", "https://app.test/a b", "HTTP://app.test/", "http://[::1]/", "https://a@b.test/", "http://app.test/#", "http://app.test/?#",
+		"http:///", "https://app.test:443/~a/./../b", "http://app.test//", "http://app.test?", "https://http://a.test/", "http://-/", "http://../", "http://app.test:99999999/",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, ok := plainURL(text)
+		if !ok {
+			return
+		}
+		u, err := url.Parse(text)
+		if err != nil {
+			if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+				return // refused before
+			}
+			t.Fatalf("%q is read, net/url says %v", text, err)
+		}
+		want := ownURL{scheme: u.Scheme, host: u.Hostname(), port: u.Port(), path: u.EscapedPath()}
+		if got != want || u.User != nil || u.Fragment != "" || u.Opaque != "" || got.host == "" {
+			t.Errorf("%q is read as %q, net/url has %q (%#v)", text, got, want, u)
+		}
+	})
+}

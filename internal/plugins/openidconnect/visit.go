@@ -2,7 +2,6 @@ package openidconnect
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
@@ -29,6 +28,16 @@ type visit struct {
 	// carried tells that the request came with an API client's credential: it
 	// is answered without redirects.
 	carried bool
+	// here is what place has made.
+	here string
+}
+
+// place is the URL of the request without its query.
+func (v *visit) place() string {
+	if v.here == "" {
+		v.here = v.q.Canonical.Place()
+	}
+	return v.here
 }
 
 func (h *handler) arrive(q *plugin.Request) *visit {
@@ -64,9 +73,9 @@ func (v *visit) load() (*session.Session, error) {
 		v.session = s
 		return s, nil
 	}
-	var none *session.NoSession
+	none, ok := errors.AsType[*session.NoSession](err)
 	switch {
-	case errors.As(err, &none):
+	case ok:
 		v.h.Meter.SessionLoad(string(none.Reason))
 		v.cookies(none.Cookies)
 		if none.Reason != session.ReasonNoCookie {
@@ -127,7 +136,7 @@ func (v *visit) abandoned(err error) bool {
 func (v *visit) newFlow() {
 	var id [flowIDSize]byte
 	if _, err := io.ReadFull(v.h.random(), id[:]); err == nil {
-		v.q.FlowID = hex.EncodeToString(id[:])
+		v.q.FlowID = flowIDText(id)
 	}
 }
 

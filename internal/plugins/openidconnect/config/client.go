@@ -87,6 +87,9 @@ func (c *Config) ChooseClient(asked string) *Client {
 	case asked == "":
 		return &c.Clients[0]
 	}
+	if asked == "" {
+		return &c.Clients[0]
+	}
 	if found, ok := c.ClientByID(asked); ok {
 		return found
 	}
