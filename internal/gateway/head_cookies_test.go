@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -37,7 +36,7 @@ func TestHeadAsAListWithCookies(t *testing.T) {
 		q := &plugin.Request{HTTP: httptest.NewRequest(http.MethodGet, "/", http.NoBody), ID: "id"}
 		tc.change(q)
 		w := &listTaker{ResponseRecorder: httptest.NewRecorder()}
-		h := &head{w: w, q: q, g: &Gateway{now: time.Now, logger: slog.New(slog.NewTextHandler(io.Discard, nil))}}
+		h := &head{w: w, q: q, g: &Gateway{now: time.Now, logger: slog.New(slog.DiscardHandler)}}
 		if got := h.WriteHead(http.StatusFound, tc.fields); got != tc.want || h.wrote != tc.want {
 			t.Errorf("%s: written %v, want %v", tc.name, got, tc.want)
 		}

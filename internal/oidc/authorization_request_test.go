@@ -207,8 +207,11 @@ func TestPlainURLIsWhatTheMapsGive(t *testing.T) {
 		}
 	}
 	for _, a := range []AuthorizationRequest{
-		{Push: true}, {RequestObject: true}, {Audience: []string{"a"}},
-		{Fixed: url.Values{"a": {"b"}}}, {FromUserAgent: url.Values{"a": {"b"}}},
+		{Push: true},
+		{RequestObject: true},
+		{Audience: []string{"a"}},
+		{Fixed: url.Values{"a": {"b"}}},
+		{FromUserAgent: url.Values{"a": {"b"}}},
 	} {
 		if a.plain("https://idp.test/auth") {
 			t.Errorf("%v is plain", a)

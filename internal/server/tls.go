@@ -15,6 +15,8 @@ func (c *Common) tlsConfig(l Listen) *tls.Config {
 	config := &tls.Config{
 		Certificates: c.Certificates, MinVersion: c.TLSMinVersion,
 		NextProtos: []string{"http/1.1"},
+		// Small records at first would cost a system call for each 1.4 KB.
+		DynamicRecordSizingDisabled: true,
 	}
 	if l.HTTP2 {
 		config.NextProtos = []string{"h2", "http/1.1"}

@@ -1,6 +1,9 @@
 package session
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // holding is what a Memory keeps under one key: a record, its listing, or both.
 // The bytes are never written to again: a change makes others.
@@ -34,7 +37,7 @@ func (h *holding) listingAt(now time.Time) (Listing, bool) {
 // record leaves is put there.
 func (h *holding) set(record, listing []byte) {
 	room := append([]byte(nil), record...)
-	h.record = room[:len(room):len(room)]
+	h.record = slices.Clip(room)
 	if cap(room)-len(room) < len(listing) {
 		room = nil
 	}

@@ -87,14 +87,15 @@ func (u ownURL) boundPort() string {
 	return u.port
 }
 
+// ambiguous tells a character that browsers and net/url take differently.
+func ambiguous(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }
+
 // parseOwnURL parses an absolute http or https URL the way every browser does:
 // what browsers and net/url read differently (backslashes, control characters,
 // userinfo, blanks) is refused.
 func parseOwnURL(text string) (ownURL, error) {
-	for i := range len(text) {
-		if c := text[i]; c <= ' ' || c == '\\' || c == 0x7f {
-			return ownURL{}, fmt.Errorf("%w: character %#02x is not allowed in it", errTarget, c)
-		}
+	if i := strings.IndexFunc(text, ambiguous); i >= 0 {
+		return ownURL{}, fmt.Errorf("%w: character %#02x is not allowed in it", errTarget, text[i])
 	}
 	if u, ok := plainURL(text); ok {
 		return u, nil
@@ -140,18 +141,34 @@ func plainURL(text string) (u ownURL, ok bool) {
 	if host == "" || hasPort && (port == "" || strings.Trim(port, "0123456789") != "") {
 		return ownURL{}, false
 	}
-	for i := range len(host) {
-		if c := host[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' {
-			return ownURL{}, false
-		}
-	}
-	for i := range len(u.path) {
-		if c := u.path[i]; (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '/' || c > '9') && c != '-' && c != '.' && c != '_' && c != '~' {
-			return ownURL{}, false
-		}
-	}
 	u.host, u.port = host, port
-	return u, true
+	return u, only(host, hostBytes) && only(u.path, pathBytes)
+}
+
+// byteSet has a bit for each ASCII character in it.
+type byteSet [2]uint64
+
+func newByteSet(s string) (set byteSet) {
+	for _, c := range []byte(s) {
+		set[c>>6] |= 1 << (c & 63)
+	}
+	return set
+}
+
+// The characters of a host and of a path in which there is nothing to fold or
+// to decode.
+var (
+	hostBytes = newByteSet("abcdefghijklmnopqrstuvwxyz0123456789-.")
+	pathBytes = newByteSet("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-._~")
+)
+
+func only(s string, set byteSet) bool {
+	for i := range len(s) {
+		if c := s[i]; c >= 0x80 || set[c>>6]&(1<<(c&63)) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func inDomain(host, domain string) bool {
