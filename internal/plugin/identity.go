@@ -1,13 +1,18 @@
 package plugin
 
-import "sallyport/internal/entity"
+import (
+	"strings"
+
+	"sallyport/internal/entity"
+	"sallyport/internal/message"
+)
 
 // Headers by which the upstream learns who the consumer is.
 const (
 	HeaderConsumerID          = "X-Consumer-Id"
 	HeaderConsumerUsername    = "X-Consumer-Username"
 	HeaderConsumerCustomID    = "X-Consumer-Custom-Id"
-	HeaderCredential          = "X-Credential-Identifier"
+	HeaderCredential          = "X-Credential-Identifier" //nolint:gosec // the name of a header
 	HeaderAnonymous           = "X-Anonymous-Consumer"
 	HeaderConsumerGroups      = "X-Consumer-Groups"
 	HeaderAuthenticatedGroups = "X-Authenticated-Groups"
@@ -92,4 +97,21 @@ func (q *Request) announce(anonymous bool) {
 	if anonymous {
 		q.Upstream.Set(HeaderAnonymous, "true")
 	}
+}
+
+// JoinGroups is the header value of a list of groups. A group whose name holds a
+// comma, or what no header can hold, is left out: an upstream would read others
+// into it.
+func JoinGroups(groups []string) string {
+	var b strings.Builder
+	for _, g := range groups {
+		if g == "" || strings.ContainsRune(g, ',') || !message.ValidValue(g) {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(g)
+	}
+	return b.String()
 }
