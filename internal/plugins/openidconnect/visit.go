@@ -29,6 +29,8 @@ type visit struct {
 	// carried tells that the request came with an API client's credential: it
 	// is answered without redirects.
 	carried bool
+	// isCallback tells that it is an authorization response.
+	isCallback bool
 }
 
 func (h *handler) arrive(q *plugin.Request) *visit {
