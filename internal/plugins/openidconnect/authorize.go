@@ -66,7 +66,7 @@ func (h *handler) forbid(v *visit, found *violation, client *config.Client) erro
 	}
 	return v.refuse(outcome{
 		status: http.StatusForbidden, cause: found.cause, client: client, tokenError: "insufficient_scope", scope: found.scope,
-		text: found.text,
+		text: found.text, other: true,
 	})
 }
 

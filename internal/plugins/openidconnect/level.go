@@ -96,5 +96,5 @@ func (h *handler) welcome(v *visit, r *ready, client *config.Client) error {
 		return nil
 	}
 	v.emit(flow.Event{Kind: flow.Callback, Step: "level", Verdict: flow.Refused, Found: found.cause, Clause: "OpenID Connect Core 5.5.1.1"})
-	return v.refuse(outcome{status: http.StatusForbidden, cause: found.cause, client: client, tokenError: insufficientAuthentication, text: found.text})
+	return v.refuse(outcome{status: http.StatusForbidden, cause: found.cause, client: client, tokenError: insufficientAuthentication, text: found.text, other: true})
 }

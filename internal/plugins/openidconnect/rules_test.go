@@ -146,3 +146,22 @@ func TestTheCauseOfARefusalIsBounded(t *testing.T) {
 		t.Errorf("%d with %d bytes: %s", a.status, len(a.body), a.body)
 	}
 }
+
+func TestTheRefusalPageOffersAnotherAccount(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{config: map[string]any{"scopes_required": path("admin"), "logout_uri_suffix": "/logout"}})
+	b := r.browser()
+	a := b.callback(b.begin("/page"))
+	if a.status != http.StatusForbidden || strings.Contains(a.body, "/logout") {
+		t.Errorf("a link that no GET answers: %d %s", a.status, a.body)
+	}
+	r.change(one("logout_methods", path("GET")))
+	a = b.callback(b.begin("/page"))
+	link := `href="` + r.gateway.URL + "/page/logout" + `"`
+	if !strings.Contains(a.body, link) {
+		t.Fatalf("%s is not in %s", link, a.body)
+	}
+	if a := b.get("/page/logout"); a.status != http.StatusFound || !strings.Contains(a.location(), "client_id="+clientID) {
+		t.Errorf("it leads to %d %s", a.status, a.location())
+	}
+}
