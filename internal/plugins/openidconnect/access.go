@@ -62,7 +62,7 @@ func (h *handler) letIn(v *visit, a *admission) error {
 		return err
 	}
 	if found := h.belowLevel(a.proof.ready); found != nil {
-		v.emit(flow.Event{Kind: flow.Access, Step: "level of the token", Verdict: flow.Refused, Found: found.cause, Clause: "RFC 9470 3"})
+		v.emit(flow.Event{Kind: flow.Access, Step: "level", Verdict: flow.Refused, Found: found.cause, Clause: "RFC 9470 3"})
 		if v.mayStandIn() {
 			return errStandIn
 		}

@@ -47,7 +47,7 @@ func (h *handler) belowLevel(r *ready) *violation {
 // to authenticate at the demanded level; the session stays. What cannot be
 // redirected gets a 401 that says what is missing.
 func (h *handler) raise(v *visit, found *violation) (after, error) {
-	v.emit(flow.Event{Kind: flow.Login, Step: "level of the session", Verdict: flow.Refused, Found: found.cause, Clause: "RFC 9470 3"})
+	v.emit(flow.Event{Kind: flow.Login, Step: "level", Verdict: flow.Refused, Found: found.cause, Clause: "RFC 9470 3"})
 	if h.config.Method.Has(config.MethodAuthorizationCode) && mayRedirect(v.q.HTTP) {
 		return after{login: &loginStart{reason: stepUp, target: h.targetOf(v)}}, nil
 	}

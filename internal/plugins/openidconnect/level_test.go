@@ -14,8 +14,8 @@ func own(name string, value any) map[string]any {
 	return map[string]any{"sallyport": map[string]any{name: value}}
 }
 
-// asked is what the gateway asks the IdP for.
-func asked(t *testing.T, a answer) url.Values {
+// askedFor is what the gateway asks the IdP for.
+func askedFor(t *testing.T, a answer) url.Values {
 	t.Helper()
 	u, err := url.Parse(a.location())
 	if err != nil || a.status != http.StatusFound {
@@ -32,7 +32,7 @@ func TestStepUpToALevel(t *testing.T) {
 	base := b.cookie("session")
 	r.change(own("acr", []any{"gold", "silver"}))
 	a := b.get("/page?x=1")
-	if got := asked(t, a).Get("acr_values"); got != "gold silver" {
+	if got := askedFor(t, a).Get("acr_values"); got != "gold silver" {
 		t.Errorf("acr_values = %q", got)
 	}
 	if b.cookie("session") != base {
@@ -55,7 +55,7 @@ func TestStepUpToALevel(t *testing.T) {
 	}
 	// Without the demand nothing is asked.
 	r.change(map[string]any{"sallyport": nil})
-	if got := asked(t, r.browser().get("/")); got.Has("acr_values") || got.Has("max_age") {
+	if got := askedFor(t, r.browser().get("/")); got.Has("acr_values") || got.Has("max_age") {
 		t.Errorf("asked for %v", got)
 	}
 }
@@ -92,7 +92,7 @@ func TestStepUpThatIsCancelledKeepsTheSession(t *testing.T) {
 	b := r.browser()
 	b.login("/")
 	r.change(own("acr", []any{"gold"}))
-	state := asked(t, b.get("/")).Get("state")
+	state := askedFor(t, b.get("/")).Get("state")
 	r.refused(b.get("/?error=access_denied&iss="+url.QueryEscape(r.idp.Issuer())+"&state="+url.QueryEscape(state)), http.StatusUnauthorized, 0)
 	r.change(map[string]any{"sallyport": nil})
 	if a := b.get("/"); a.status != http.StatusOK {
@@ -104,7 +104,7 @@ func TestStepUpByAge(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{config: own("max_age", 60), idp: func(o *practiceidp.Options) { o.AccessTokenTTL = time.Hour }})
 	b := r.browser()
-	if got := asked(t, b.get("/")).Get("max_age"); got != "60" {
+	if got := askedFor(t, b.get("/")).Get("max_age"); got != "60" {
 		t.Errorf("max_age = %q", got)
 	}
 	b.login("/")
@@ -113,7 +113,7 @@ func TestStepUpByAge(t *testing.T) {
 	}
 	r.clock.advance(2 * time.Minute)
 	a := b.get("/")
-	if got := asked(t, a).Get("max_age"); got != "60" {
+	if got := askedFor(t, a).Get("max_age"); got != "60" {
 		t.Errorf("max_age = %q", got)
 	}
 	b.callback(b.authorize(a.location()))
