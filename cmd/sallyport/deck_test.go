@@ -290,7 +290,7 @@ func TestDeckReadsPluginsAsItExpects(t *testing.T) {
 func TestDeckReadsEveryList(t *testing.T) {
 	t.Parallel()
 	api := adminAPI(t)
-	for _, name := range []string{"services", "routes", "plugins", "certificates", "snis", "ca_certificates", "consumers", "upstreams"} {
+	for _, name := range []string{"services", "routes", "plugins", "certificates", "snis", "ca_certificates", "consumers", "consumer_groups", "acls", "key-auths", "upstreams"} {
 		status, answer := ask(t, http.MethodGet, api+"/"+name+"?size=1000&tags=a%2Cb", nil)
 		if diff := cmp.Diff(map[string]any{"data": []any{}, "next": nil}, answer); status != http.StatusOK || diff != "" {
 			t.Errorf("%s: status %d\n%s", name, status, diff)
@@ -298,12 +298,84 @@ func TestDeckReadsEveryList(t *testing.T) {
 	}
 	for _, name := range []string{
 		"vaults", "partials", "keys", "key-sets", "filter-chains", "degraphql_routes",
-		"graphql-rate-limiting-advanced/costs", "key-auths", "hmac-auths", "jwts", "basic-auths", "oauth2", "acls", "mtls-auths",
-		"consumer_groups", "custom-plugins", "cloned-plugins", "licenses",
+		"graphql-rate-limiting-advanced/costs", "hmac-auths", "jwts", "basic-auths", "oauth2", "mtls-auths",
+		"custom-plugins", "cloned-plugins", "licenses",
 		"schemas/upstreams", "schemas/targets", "schemas/consumer_group_plugins",
 	} {
 		if status, answer := ask(t, http.MethodGet, api+"/"+name+"?size=1000", nil); status != http.StatusNotFound {
 			t.Errorf("%s: status %d %v", name, status, answer)
+		}
+	}
+}
+
+// TestDeckWritesConsumersAndWhatGoesWithThem: credentials come below their
+// consumer, under ids of decK's own; groups are read one by one, wrapped.
+func TestDeckWritesConsumersAndWhatGoesWithThem(t *testing.T) {
+	t.Parallel()
+	api := adminAPI(t)
+	const group, key, acl = "55555555-5555-4555-8555-555555555555", "66666666-6666-4666-8666-666666666666", "77777777-7777-4777-8777-777777777777"
+	must := func(method, path, body string, want int) map[string]any {
+		t.Helper()
+		var v map[string]any
+		if body != "" {
+			v = object(t, body)
+		}
+		status, answer := ask(t, method, api+path, v)
+		if status != want {
+			t.Fatalf("%s %s: status %d: %v", method, path, status, answer)
+		}
+		return answer
+	}
+	const owner = `"consumer":{"id":"` + deckConsumer + `","username":"u"}`
+	must(http.MethodPut, "/consumers/"+deckConsumer, `{"id":"`+deckConsumer+`","username":"u"}`, http.StatusOK)
+	must(http.MethodPut, "/consumer_groups/"+group, `{"id":"`+group+`","name":"gold"}`, http.StatusOK)
+	for _, one := range []struct{ path, flat, schema, written string }{
+		{"/consumers/" + deckConsumer + "/key-auth/" + key, "/key-auths/" + key, "keyauth_credentials", `{"id":"` + key + `","key":"k","tags":["a"],` + owner + `}`},
+		{"/consumers/" + deckConsumer + "/acls/" + acl, "/acls/" + acl, "acls", `{"id":"` + acl + `","group":"admins",` + owner + `}`},
+	} {
+		must(http.MethodPut, one.path, one.written, http.StatusOK)
+		read := must(http.MethodGet, one.flat, "", http.StatusOK)
+		want := filled(must(http.MethodGet, "/schemas/"+one.schema, "", http.StatusOK), object(t, one.written))
+		want["created_at"], want["consumer"] = read["created_at"], map[string]any{"id": deckConsumer}
+		if diff := cmp.Diff(want, read); diff != "" {
+			t.Errorf("decK would find a difference (-expected +read):\n%s", diff)
+		}
+		must(http.MethodPut, one.path, one.written, http.StatusOK) // an update is the same
+	}
+	must(http.MethodPost, "/consumer_groups/"+group+"/consumers", `{"consumer":"`+deckConsumer+`"}`, http.StatusCreated)
+	must(http.MethodPut, "/plugins/"+deckPlugin, `{"id":"`+deckPlugin+`","name":"key-auth"}`, http.StatusOK)
+	wrapped := must(http.MethodGet, "/consumer_groups/gold", "", http.StatusOK)
+	members, _ := wrapped["consumers"].([]any)
+	if about, _ := wrapped["consumer_group"].(map[string]any); about["id"] != group || len(members) != 1 {
+		t.Errorf("the group reads %v", wrapped)
+	}
+	for _, path := range []string{
+		"/consumer_groups/" + group + "/consumers/" + deckConsumer, "/consumers/" + deckConsumer + "/acls/" + acl,
+		"/consumers/" + deckConsumer + "/key-auth/" + key, "/consumer_groups/" + group, "/consumers/" + deckConsumer,
+	} {
+		must(http.MethodDelete, path, "", http.StatusNoContent)
+	}
+}
+
+// TestDeckReadsTheOtherPluginsAsItExpects is the same for the plugins beside
+// openid-connect.
+func TestDeckReadsTheOtherPluginsAsItExpects(t *testing.T) {
+	t.Parallel()
+	for name, configs := range map[string][]string{
+		"key-auth": {`{}`, `{"key_names":["x-key"],"hide_credentials":true,"key_in_body":true,"anonymous":"guest","realm":"r"}`},
+		"acl":      {`{"allow":["a","b"]}`, `{"deny":["a"],"hide_groups_header":true,"include_consumer_groups":true}`},
+	} {
+		for _, text := range configs {
+			api := adminAPI(t)
+			config := object(t, text)
+			if status, answer := ask(t, http.MethodPut, api+"/plugins/"+deckPlugin, map[string]any{"name": name, "config": config}); status != http.StatusOK {
+				t.Fatalf("%s %s: status %d: %v", name, text, status, answer)
+			}
+			_, schema := ask(t, http.MethodGet, api+"/schemas/plugins/"+name, nil)
+			_, got := ask(t, http.MethodGet, api+"/plugins/"+deckPlugin, nil)
+			if diff := cmp.Diff(filled(schemaFields(schema)["config"], config), got["config"]); diff != "" {
+				t.Errorf("%s %s: decK would find a difference (-expected +read):\n%s", name, text, diff)
+			}
 		}
 	}
 }

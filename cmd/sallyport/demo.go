@@ -20,11 +20,15 @@ import (
 	"sallyport/internal/store"
 )
 
-// The one account and client of the demo. They protect nothing.
+// The accounts and the client of the demo. They protect nothing. Only the first
+// user is in the group that the gateway asks for.
 const (
-	demoUser     = "demo"
-	demoPassword = "demo"
-	demoClient   = "sallyport-demo"
+	demoUser      = "demo"
+	demoPassword  = "demo"
+	demoGuest     = "guest"
+	guestPassword = "guest"
+	demoGroup     = "staff"
+	demoClient    = "sallyport-demo"
 )
 
 // demo is everything that the command runs.
@@ -138,10 +142,18 @@ func (d *demo) configure(ctx context.Context) error {
 			ID: demoClient, Name: "the sallyport demo", Secret: d.secret,
 			RedirectURIs: []string{d.base() + "/callback"}, PostLogoutRedirectURIs: []string{d.base() + "/"},
 		}},
-		Users: []practiceidp.User{{
-			Name: demoUser, Password: demoPassword,
-			Claims: map[string]any{"name": "Demo User", "email": "demo@example.com", "email_verified": true},
-		}},
+		Users: []practiceidp.User{
+			{
+				Name: demoUser, Password: demoPassword,
+				Claims:            map[string]any{"name": "Demo User", "email": "demo@example.com", "email_verified": true},
+				AccessTokenClaims: map[string]any{"groups": []string{demoGroup}},
+			},
+			{
+				Name: demoGuest, Password: guestPassword,
+				Claims:            map[string]any{"name": "Demo Guest", "email": "guest@example.com", "email_verified": true},
+				AccessTokenClaims: map[string]any{"groups": []string{"visitors"}},
+			},
+		},
 	})
 	if err != nil {
 		return err
@@ -180,6 +192,8 @@ func (d *demo) document(issuer string) map[string]any {
 				"login_action":              "redirect",
 				"login_tokens":              nil,
 				"preserve_query_args":       true,
+				"groups_required":           []any{demoGroup},
+				"display_errors":            true, // the page shows the group that is missing
 				"session_secret":            rand.Text(),
 				"session_storage":           "memory",
 				"session_cookie_name":       prefix + "session",
@@ -198,6 +212,7 @@ func (d *demo) instructions() string {
 		"  User      " + demoUser + "\n" +
 		"  Password  " + demoPassword + "\n" +
 		"  Log out   " + d.base() + "/logout\n\n" +
+		"The user " + demoGuest + " (password " + guestPassword + ") is not in the group " + demoGroup + ", and sees the page that says so.\n\n" +
 		"The redirect to the login page, without a browser:\n\n" +
 		"  curl -si " + d.insecure() + "'" + d.base() + "/?hello=world'\n\n"
 	if d.admin != nil {

@@ -7,6 +7,8 @@ import (
 	"sallyport/internal/entity"
 	"sallyport/internal/flow"
 	"sallyport/internal/plugin"
+	"sallyport/internal/plugins/acl"
+	"sallyport/internal/plugins/keyauth"
 	"sallyport/internal/plugins/openidconnect"
 	"sallyport/internal/plugins/openidconnect/config"
 	"sallyport/internal/session"
@@ -16,6 +18,8 @@ import (
 // definitions are all plugins of the program.
 func definitions(logger *slog.Logger, m measured) []plugin.Definition {
 	return []plugin.Definition{
+		acl.Definition(version),
+		keyauth.Definition(keyauth.Deps{Version: version}),
 		openidconnect.Definition(openidconnect.Deps{
 			Version:   version,
 			Logger:    logger,

@@ -84,7 +84,7 @@ func TestKeysAndReferences(t *testing.T) {
 		{"plugin", "POST", "/plugins", `{"name":"marker","service":{"name":"one"}}`, 201, 0, ""},
 		{
 			"same plugin in the same scope", "POST", "/plugins", `{"name":"marker","service":{"name":"one"}}`, 409, 5,
-			`UNIQUE violation detected on '{consumer=null,name="marker",route=null,service={id="` + service + `"}}'`,
+			`UNIQUE violation detected on '{consumer=null,consumer_group=null,name="marker",route=null,service={id="` + service + `"}}'`,
 		},
 		{
 			"scope that the plugin forbids", "POST", "/plugins",

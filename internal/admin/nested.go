@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 
@@ -19,6 +20,7 @@ type nested struct {
 // finder is what View and Tx have in common here.
 type finder interface {
 	Find(kind, key string) (store.Object, bool)
+	ByField(kind, field string, value any) []store.Object
 }
 
 // parentID is the id of the parent that the path names.
@@ -36,11 +38,25 @@ func (n nested) child(in finder, c *call) (store.Object, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	child, exists := in.Find(n.kind.Name, c.args[1])
+	child, exists := n.named(in, parent, c.args[1])
 	if !exists || foreignID(child, n.field) != parent {
 		return nil, parent, notFound()
 	}
 	return child, parent, nil
+}
+
+// named is the entity of that key, which may be the value of a field that is
+// unique below the parent.
+func (n nested) named(in finder, parent, key string) (store.Object, bool) {
+	if n.kind.NestedLookup == "" || isUUID(key) {
+		return in.Find(n.kind.Name, key)
+	}
+	for _, child := range in.ByField(n.kind.Name, n.field, parent) {
+		if child[n.kind.NestedLookup] == key {
+			return child, true
+		}
+	}
+	return nil, false
 }
 
 // foreignID is the id that a foreign key holds, empty for null.
@@ -68,7 +84,7 @@ func (n nested) list(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	path := "/" + n.parent.Collection + "/" + url.PathEscape(c.args[0]) + "/" + n.kind.Collection
+	path := "/" + n.parent.Collection + "/" + url.PathEscape(c.args[0]) + "/" + cmp.Or(n.kind.Nested, n.kind.Collection)
 	return ok(page(c.r, objects(data), offset, path))
 }
 
@@ -98,11 +114,19 @@ func (n nested) create(c *call) (reply, error) {
 // found.
 func (n nested) put(c *call) (reply, error) {
 	made, err := n.write(c, "create or update", func(tx *store.Tx, b body) (store.Object, error) {
-		_, parent, err := n.child(tx, c)
-		if _, exists := tx.Find(n.kind.Name, c.args[1]); parent == "" || (exists && err != nil) {
+		child, parent, err := n.child(tx, c)
+		if _, exists := n.named(tx, parent, c.args[1]); parent == "" || (exists && err != nil) {
 			return nil, err
 		}
-		return n.replace(tx, b, c.args[1], n.fixed(parent))
+		if n.kind.NestedLookup == "" || isUUID(c.args[1]) {
+			return n.replace(tx, b, c.args[1], n.fixed(parent))
+		}
+		named := n.fixed(parent)
+		named[n.kind.NestedLookup] = c.args[1]
+		if child == nil {
+			return n.insert(tx, b, named)
+		}
+		return n.replace(tx, b, identifier(child), named)
 	})
 	if err != nil {
 		return reply{}, err

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,8 +28,11 @@ func (a *API) table() []*endpoint {
 		newEndpoint("/schemas/plugins/{name}", methods{"GET": a.pluginSchema}),
 	}
 	for _, k := range a.ordered {
-		list = append(list, a.kindEndpoints(k)...)
+		if !k.Internal {
+			list = append(list, a.kindEndpoints(k)...)
+		}
 	}
+	list = append(list, a.membershipEndpoints()...)
 	list = append(list, a.absentEndpoints()...)
 	if a.metrics != nil {
 		list = append(list, newEndpoint("/metrics", methods{"GET": a.showMetrics}))
@@ -49,16 +53,20 @@ func (a *API) kindEndpoints(k *entity.Kind) []*endpoint {
 	if k.Name == entity.Certificates {
 		return a.certificateEndpoints(m)
 	}
+	one := m.get
+	if k.Name == entity.ConsumerGroups {
+		one = memberships{api: a}.show
+	}
 	list := []*endpoint{
 		newEndpoint(flat, methods{"GET": m.list, "POST": m.create}),
-		newEndpoint(flat+key, methods{"GET": m.get, "PUT": m.put, "PATCH": m.patch, "DELETE": m.delete}),
+		newEndpoint(flat+key, methods{"GET": one, "PUT": m.put, "PATCH": m.patch, "DELETE": m.delete}),
 	}
 	for _, f := range k.Foreign {
 		parent, exists := a.kinds[f.Kind]
 		if !exists {
 			continue
 		}
-		below := "/" + parent.Collection + "/{" + parent.Name + "}" + flat
+		below := "/" + parent.Collection + "/{" + parent.Name + "}/" + cmp.Or(k.Nested, k.Collection)
 		n := nested{collection: m, parent: parent, field: f.Field}
 		o := owner{collection: collection{api: a, kind: parent}, child: k, field: f.Field}
 		list = append(list,

@@ -52,6 +52,9 @@ var arrows = map[string][]string{
 	},
 	"internal/plugins/openidconnect/config": {"internal/schema", "internal/secret", "internal/oidc", "internal/session"},
 
+	"internal/plugins/keyauth": {"internal/plugin", "internal/schema", "internal/httperror"},
+	"internal/plugins/acl":     {"internal/plugin", "internal/schema", "internal/httperror"},
+
 	"internal/gateway": {
 		"internal/router", "internal/upstream", "internal/plugin", "internal/entity", "internal/schema",
 		"internal/httperror", "internal/message", "internal/certificate", "internal/secret",

@@ -48,7 +48,8 @@ func DecodePlugin(v map[string]any) *Plugin {
 	return &Plugin{
 		ID: text(v, "id"), Name: text(v, "name"), InstanceName: text(v, "instance_name"),
 		ServiceID: ForeignID(v, "service"), RouteID: ForeignID(v, "route"), ConsumerID: ForeignID(v, "consumer"),
-		Config: config, Protocols: texts(v, "protocols"), Enabled: flag(v, "enabled"),
+		ConsumerGroupID: ForeignID(v, "consumer_group"),
+		Config:          config, Protocols: texts(v, "protocols"), Enabled: flag(v, "enabled"),
 		Tags: texts(v, "tags"), CreatedAt: int64(number(v, "created_at", 0)),
 	}
 }
@@ -86,6 +87,22 @@ func DecodeCACertificate(v map[string]any) *CACertificate {
 	}
 }
 
+// DecodeConsumerGroup reads a normalised object.
+func DecodeConsumerGroup(v map[string]any) *ConsumerGroup {
+	return &ConsumerGroup{
+		ID: text(v, "id"), Name: text(v, "name"), Tags: texts(v, "tags"), CreatedAt: int64(number(v, "created_at", 0)),
+	}
+}
+
+// DecodeKeyAuth reads a normalised object.
+func DecodeKeyAuth(v map[string]any) *KeyAuth {
+	k := &KeyAuth{ID: text(v, "id"), ConsumerID: ForeignID(v, "consumer"), Key: secret.New(text(v, "key"))}
+	if ttl := number(v, "ttl", 0); ttl > 0 {
+		k.Expires = int64(number(v, "created_at", 0)) + int64(ttl)
+	}
+	return k
+}
+
 // Add decodes a normalised object of that kind into the set. It reports false
 // for a kind that it does not know.
 func (s *Set) Add(kind string, v map[string]any) bool {
@@ -104,6 +121,14 @@ func (s *Set) Add(kind string, v map[string]any) bool {
 		s.SNIs = append(s.SNIs, DecodeSNI(v))
 	case CACertificates:
 		s.CACertificates = append(s.CACertificates, DecodeCACertificate(v))
+	case ConsumerGroups:
+		s.ConsumerGroups = append(s.ConsumerGroups, DecodeConsumerGroup(v))
+	case Memberships:
+		s.Memberships = append(s.Memberships, Membership{ForeignID(v, "consumer"), ForeignID(v, "consumer_group")})
+	case ACLs:
+		s.ACLs = append(s.ACLs, ACL{ID: text(v, "id"), ConsumerID: ForeignID(v, "consumer"), Group: text(v, "group")})
+	case KeyAuths:
+		s.KeyAuths = append(s.KeyAuths, DecodeKeyAuth(v))
 	default:
 		return false
 	}

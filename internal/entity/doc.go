@@ -1,5 +1,5 @@
 // Package entity knows what a gateway is configured with: services, routes,
-// plugins, consumers and certificates, each with its fields, defaults, constraints and
+// plugins, consumers with their groups and credentials, certificates, each with its fields, defaults, constraints and
 // entity checks as Kong has them, the foreign keys between them, and typed
 // forms for whoever compiles a configuration.
 //

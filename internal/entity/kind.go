@@ -16,6 +16,10 @@ const (
 	Certificates   = "certificates"
 	CACertificates = "ca_certificates"
 	SNIs           = "snis"
+	ConsumerGroups = "consumer_groups"
+	Memberships    = "consumer_group_consumers"
+	ACLs           = "acls"
+	KeyAuths       = "keyauth_credentials"
 )
 
 // OnDelete says what the deletion of a referenced entity does.
@@ -44,6 +48,13 @@ type Kind struct {
 	Singular string
 	// Collection is the URL segment of the Admin API.
 	Collection string
+	// Nested is the segment below a parent where it is another one.
+	Nested string
+	// Internal kinds have no endpoints of their own.
+	Internal bool
+	// NestedLookup is a field by which an entity may be named below its parent,
+	// where its values are unique.
+	NestedLookup string
 	// Lookup is the unique field by which an entity may be named instead of by
 	// its id; empty for a kind that has none.
 	Lookup string
@@ -69,12 +80,14 @@ type Kind struct {
 	plugins *pluginRecords
 }
 
-// Kinds returns certificates, ca_certificates, snis, services, routes, consumers
-// and plugins, parents before their children. plugins tells what is known of a plugin, and false for a name that
+// Kinds returns all kinds, parents before their
+// children. plugins tells what is known of a plugin, and false for a name that
 // it does not know; its answers must not change.
 func Kinds(plugins func(name string) (PluginType, bool)) []*Kind {
 	clock := time.Now
-	return append(certificateKinds(clock), serviceKind(), routeKind(), consumerKind(), pluginKind(plugins))
+	return append(certificateKinds(clock),
+		serviceKind(), routeKind(), consumerKind(), consumerGroupKind(), membershipKind(), aclKind(), keyAuthKind(),
+		pluginKind(plugins))
 }
 
 // RecordFor returns the description of the entity that in is or will be: for a

@@ -13,7 +13,7 @@ type PluginType struct {
 	Config *schema.Record
 	// Protocols are the default protocols; nil means grpc, grpcs, http, https.
 	Protocols []string
-	// NoConsumer forbids the consumer scope.
+	// NoConsumer forbids the scopes consumer and consumer_group.
 	NoConsumer bool
 	// Prepare generates what a new or replaced instance does not say; nil
 	// means nothing. It gets the normalised config, in which automatic fields
@@ -23,7 +23,7 @@ type PluginType struct {
 
 func pluginKind(types func(name string) (PluginType, bool)) *Kind {
 	p := &pluginRecords{types: types, known: make(map[string]knownPlugin)}
-	p.common = p.record(schema.Any("config"), pluginProtocols(nil), consumerField(false))
+	p.common = p.record(schema.Any("config"), pluginProtocols(nil), false)
 	return &Kind{
 		Name: Plugins, Singular: "plugin", Collection: Plugins, Lookup: "instance_name",
 		Record: p.common,
@@ -31,8 +31,9 @@ func pluginKind(types func(name string) (PluginType, bool)) *Kind {
 			{Field: "route", Kind: Routes, OnDelete: Cascade},
 			{Field: "service", Kind: Services, OnDelete: Cascade},
 			{Field: "consumer", Kind: Consumers, OnDelete: Cascade},
+			{Field: "consumer_group", Kind: ConsumerGroups, OnDelete: Cascade},
 		},
-		Unique:  [][]string{{"instance_name"}, {"consumer", "name", "route", "service"}},
+		Unique:  [][]string{{"instance_name"}, {"consumer", "consumer_group", "name", "route", "service"}},
 		variant: p.of,
 		prepare: p.prepare,
 		plugins: p,
@@ -65,7 +66,7 @@ func (p *pluginRecords) find(name string) (knownPlugin, bool) {
 	if !ok {
 		return knownPlugin{}, false
 	}
-	known := knownPlugin{t, p.record(configField(t), pluginProtocols(t.Protocols), consumerField(t.NoConsumer))}
+	known := knownPlugin{t, p.record(configField(t), pluginProtocols(t.Protocols), t.NoConsumer)}
 	p.known[name] = known
 	return known, true
 }
@@ -79,8 +80,8 @@ func (p *pluginRecords) of(in map[string]any) *schema.Record {
 	return p.common
 }
 
-func (p *pluginRecords) record(config, protocols, consumer *schema.Field) *schema.Record {
-	return &schema.Record{Fields: []*schema.Field{
+func (p *pluginRecords) record(config, protocols *schema.Field, noConsumer bool) *schema.Record {
+	return &schema.Record{Checks: []schema.Check{oneScopeOfConsumers()}, Fields: []*schema.Field{
 		idField(),
 		schema.String("name", nil).Required().Check(p.checkName).
 			Doc("The plugin's name."),
@@ -88,7 +89,8 @@ func (p *pluginRecords) record(config, protocols, consumer *schema.Field) *schem
 		createdField(), updatedField(),
 		schema.Foreign("route", Routes).Doc("The route that the instance is for; null means any."),
 		schema.Foreign("service", Services).Doc("The service that the instance is for; null means any."),
-		consumer,
+		consumerField(noConsumer),
+		consumerGroupField(noConsumer),
 		config,
 		protocols,
 		schema.Bool("enabled", nil, true).Required().Doc("Whether the instance runs."),
@@ -117,12 +119,36 @@ func pluginProtocols(def []string) *schema.Field {
 }
 
 func consumerField(forbidden bool) *schema.Field {
-	f := schema.Foreign("consumer", Consumers).
-		Doc("The consumer that the instance is for; null means any.")
+	return scopeField(schema.Foreign("consumer", Consumers).
+		Doc("The consumer that the instance is for; null means any."), forbidden)
+}
+
+func consumerGroupField(forbidden bool) *schema.Field {
+	return scopeField(schema.Foreign("consumer_group", ConsumerGroups).
+		Doc("The group of consumers that the instance is for; null means any."), forbidden)
+}
+
+func scopeField(f *schema.Field, forbidden bool) *schema.Field {
 	if forbidden {
 		f.Check(func(any) error { return constError("value must be null") })
 	}
 	return f
+}
+
+// oneScopeOfConsumers refuses an instance that no request would choose: Kong
+// looks for one of a consumer or of a group, never of both.
+func oneScopeOfConsumers() schema.Check {
+	scopes := []string{"consumer", "consumer_group"}
+	return schema.Check{
+		Fields:   scopes,
+		Describe: map[string]any{"mutually_exclusive": list(scopes)},
+		Run: func(v map[string]any) []schema.Violation {
+			if v["consumer"] == nil || v["consumer_group"] == nil {
+				return nil
+			}
+			return []schema.Violation{{Message: "only one or none of these fields must be set: " + quoted(scopes)}}
+		},
+	}
 }
 
 // prepare is Kind.Prepare for plugins.
@@ -174,7 +200,7 @@ func absentAutos(config *schema.Record, in map[string]any) []string {
 }
 
 // DescribePlugin is what GET /schemas/plugins/{name} answers: protocols,
-// config and, where it is forbidden, the consumer. It reports false for a
+// config and, where they are forbidden, the scopes of consumers. It reports false for a
 // plugin that is not known, and for kinds other than plugins.
 func (k *Kind) DescribePlugin(name string) (map[string]any, bool) {
 	if k.plugins == nil {
@@ -190,10 +216,14 @@ func (k *Kind) DescribePlugin(name string) (map[string]any, bool) {
 	}
 	out := r.Describe()
 	if t.NoConsumer {
-		consumer := consumerField(true).Describe()
-		consumer["eq"] = nil
+		var forbidden []any
+		for _, f := range []*schema.Field{consumerField(true), consumerGroupField(true)} {
+			described := f.Describe()
+			described["eq"] = nil
+			forbidden = append(forbidden, map[string]any{f.Name: described})
+		}
 		fields, _ := out["fields"].([]any)
-		out["fields"] = append([]any{map[string]any{"consumer": consumer}}, fields...)
+		out["fields"] = append(forbidden, fields...)
 	}
 	return out, true
 }

@@ -15,7 +15,7 @@ func TestPluginIsFilledWithDefaults(t *testing.T) {
 	}
 	want := map[string]any{
 		"id": nil, "name": "door", "instance_name": nil, "created_at": nil, "updated_at": nil,
-		"route": nil, "service": ref(uuid1), "consumer": nil,
+		"route": nil, "service": ref(uuid1), "consumer": nil, "consumer_group": nil,
 		"config":    map[string]any{"key": "k", "words": texter("a", "b"), "salt": nil, "store": nil},
 		"protocols": texter("grpc", "grpcs", "http", "https"), "enabled": true, "tags": nil,
 	}
@@ -133,7 +133,7 @@ func TestPluginDescription(t *testing.T) {
 	if diff := cmp.Diff([]string{"protocols", "config"}, names("door")); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"consumer", "protocols", "config"}, names("gate")); diff != "" {
+	if diff := cmp.Diff([]string{"consumer", "consumer_group", "protocols", "config"}, names("gate")); diff != "" {
 		t.Error(diff)
 	}
 	d, _ := k.DescribePlugin("gate")
@@ -142,7 +142,7 @@ func TestPluginDescription(t *testing.T) {
 	if eq, present := consumer["eq"]; !present || eq != nil {
 		t.Errorf("consumer is described as %v", consumer)
 	}
-	config := fields[2].(map[string]any)["config"].(map[string]any)
+	config := fields[3].(map[string]any)["config"].(map[string]any)
 	if config["type"] != "record" || config["fields"] == nil {
 		t.Errorf("config is described as %v", config)
 	}

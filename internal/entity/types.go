@@ -63,6 +63,8 @@ type Route struct {
 type Plugin struct {
 	ID, Name, InstanceName         string
 	ServiceID, RouteID, ConsumerID string
+	// ConsumerGroupID restricts it to the members of a group.
+	ConsumerGroupID string
 	// Config is the normalised config record: all fields present, defaults
 	// filled, references unresolved. It is shared and must not be changed.
 	Config    map[string]any
@@ -94,6 +96,14 @@ type Certificate struct {
 	CreatedAt int64
 }
 
+// ConsumerGroup is a set of consumers for which plugins are configured.
+type ConsumerGroup struct {
+	ID, Name string
+	Tags     []string
+	// CreatedAt is in seconds since 1970.
+	CreatedAt int64
+}
+
 // SNI is a server name for which a certificate is shown.
 type SNI struct {
 	ID, Name, CertificateID string
@@ -112,6 +122,20 @@ type CACertificate struct {
 	CreatedAt int64
 }
 
+// Membership says that a consumer is in a group.
+type Membership struct{ ConsumerID, ConsumerGroupID string }
+
+// ACL names a group of the acl plugin in which a consumer is.
+type ACL struct{ ID, ConsumerID, Group string }
+
+// KeyAuth is a key by which a consumer is known.
+type KeyAuth struct {
+	ID, ConsumerID string
+	Key            secret.String
+	// Expires is in seconds since 1970, 0 for never.
+	Expires int64
+}
+
 // Set is a whole configuration, ascending by id within each list. It is
 // immutable once built.
 type Set struct {
@@ -123,4 +147,9 @@ type Set struct {
 	Certificates   []*Certificate
 	SNIs           []*SNI
 	CACertificates []*CACertificate
+
+	ConsumerGroups []*ConsumerGroup
+	Memberships    []Membership
+	ACLs           []ACL
+	KeyAuths       []*KeyAuth
 }

@@ -71,6 +71,7 @@ func (c *compiler) run() (err error) {
 	if c.made.router, err = router.New(c.set.Routes, c.services); err != nil {
 		return err
 	}
+	c.made.consumers = plugin.NewConsumers(c.set)
 	c.made.instances = make(map[string]*instance, len(c.set.Plugins))
 	for _, p := range c.set.Plugins {
 		if !p.Enabled || !overHTTP(p.Protocols) {

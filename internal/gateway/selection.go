@@ -11,35 +11,32 @@ import (
 
 // candidates are the instances of one plugin that may run on one route.
 type candidates struct {
-	// anyone is the most specific instance without a consumer, nil without one.
+	// anyone is the most specific instance for whomever, nil without one.
 	anyone *entity.Plugin
-	// consumers are the most specific instances by consumer, where they come
-	// before anyone.
-	consumers map[string]*entity.Plugin
+	// consumers and groups are the most specific instances by consumer and by
+	// consumer group.
+	consumers, groups map[string]*entity.Plugin
 }
 
-// specificity orders the scopes of Kong's OSS list, most specific highest:
-// consumer with route and service, with route, with service; route with
-// service; consumer; route; service; global.
+// specificity orders the scopes of Kong's list, most specific highest. Of two
+// with the same route and service the consumer's is above the group's, and both
+// are above everybody's; everybody's with route and service is above either's
+// without both.
 func specificity(p *entity.Plugin) int {
-	consumer, route, service := p.ConsumerID != "", p.RouteID != "", p.ServiceID != ""
+	who := 0
 	switch {
-	case consumer && route && service:
-		return 7
-	case consumer && route:
-		return 6
-	case consumer && service:
-		return 5
-	case route && service:
-		return 4
-	case consumer:
-		return 3
-	case route:
-		return 2
-	case service:
-		return 1
+	case p.ConsumerID != "":
+		who = 2
+	case p.ConsumerGroupID != "":
+		who = 1
 	}
-	return 0
+	return ranks[p.RouteID != ""][p.ServiceID != ""][who]
+}
+
+// ranks are by route, by service, and for anyone, a group, a consumer.
+var ranks = map[bool]map[bool][3]int{
+	true:  {true: {6, 11, 12}, false: {3, 8, 10}},
+	false: {true: {2, 7, 9}, false: {1, 4, 5}},
 }
 
 // links are the handlers of a route, one for each plugin that applies.
@@ -67,56 +64,86 @@ func (c *compiler) links(r *entity.Route) []plugin.Link {
 }
 
 func (k *candidates) add(p *entity.Plugin) {
-	if p.ConsumerID == "" {
-		if k.anyone == nil || specificity(p) > specificity(k.anyone) {
-			k.anyone = p
-		}
-		return
-	}
-	if best := k.consumers[p.ConsumerID]; best == nil || specificity(p) > specificity(best) {
-		if k.consumers == nil {
-			k.consumers = map[string]*entity.Plugin{}
-		}
-		k.consumers[p.ConsumerID] = p
+	switch {
+	case p.ConsumerID != "":
+		better(&k.consumers, p.ConsumerID, p)
+	case p.ConsumerGroupID != "":
+		better(&k.groups, p.ConsumerGroupID, p)
+	case k.anyone == nil || specificity(p) > specificity(k.anyone):
+		k.anyone = p
 	}
 }
 
-// choose gives the one handler that runs. Where consumers have instances of
-// their own it is chosen when its turn comes, by whom the plugins before it
-// have authenticated.
+func better(m *map[string]*entity.Plugin, id string, p *entity.Plugin) {
+	if best := (*m)[id]; best != nil && specificity(p) <= specificity(best) {
+		return
+	}
+	if *m == nil {
+		*m = map[string]*entity.Plugin{}
+	}
+	(*m)[id] = p
+}
+
+// choose gives the one handler that runs. Where consumers or their groups have
+// instances of their own it is chosen when its turn comes, by whom the plugins
+// before it have authenticated.
 func (c *compiler) choose(k *candidates) plugin.Handler {
 	var anyone plugin.Handler
 	if k.anyone != nil {
 		anyone = c.made.instances[k.anyone.ID].handler
 	}
-	byConsumer := byConsumer{anyone: anyone, consumers: map[string]plugin.Handler{}}
-	for id, p := range k.consumers {
-		if k.anyone == nil || specificity(p) > specificity(k.anyone) {
-			byConsumer.consumers[id] = c.made.instances[p.ID].handler
-		}
-	}
-	if len(byConsumer.consumers) == 0 {
+	by := byIdentity{anyone: anyone, consumers: c.ranked(k.consumers, k.anyone), groups: c.ranked(k.groups, k.anyone)}
+	if len(by.consumers)+len(by.groups) == 0 {
 		return anyone
 	}
-	return &byConsumer
+	return &by
 }
 
-// byConsumer is a handler that depends on the consumer.
-type byConsumer struct {
-	anyone    plugin.Handler
-	consumers map[string]plugin.Handler
+// ranked are the handlers of instances that come before anyone's.
+func (c *compiler) ranked(from map[string]*entity.Plugin, anyone *entity.Plugin) map[string]ranked {
+	out := make(map[string]ranked, len(from))
+	for id, p := range from {
+		if anyone == nil || specificity(p) > specificity(anyone) {
+			out[id] = ranked{c.made.instances[p.ID].handler, specificity(p)}
+		}
+	}
+	return out
+}
+
+type ranked struct {
+	plugin.Handler
+	rank int
+}
+
+// byIdentity is a handler that depends on who sent the request.
+type byIdentity struct {
+	anyone            plugin.Handler
+	consumers, groups map[string]ranked
 }
 
 // Serve implements plugin.Handler.
-func (b *byConsumer) Serve(w http.ResponseWriter, q *plugin.Request, next plugin.Next) error {
-	h := b.anyone
-	if q.Consumer != nil {
-		if own := b.consumers[q.Consumer.ID]; own != nil {
-			h = own
-		}
-	}
+func (b *byIdentity) Serve(w http.ResponseWriter, q *plugin.Request, next plugin.Next) error {
+	h := b.of(q)
 	if h == nil {
 		return next(w, q)
 	}
 	return h.Serve(w, q, next)
+}
+
+func (b *byIdentity) of(q *plugin.Request) plugin.Handler {
+	var best ranked
+	if q.Consumer != nil {
+		best = b.consumers[q.Consumer.ID]
+	}
+	if len(b.groups) > 0 {
+		for _, g := range q.ConsumerGroups { // by name: of equal ones the first counts
+			if own := b.groups[g.ID]; own.rank > best.rank {
+				best = own
+			}
+		}
+	}
+	if best.Handler == nil {
+		return b.anyone
+	}
+	return best.Handler
 }

@@ -27,7 +27,7 @@ func marking(name string, priority int) plugin.Definition {
 func authenticating(priority int) plugin.Definition {
 	return define("auth", priority, func(w http.ResponseWriter, q *plugin.Request, next plugin.Next) error {
 		if id := q.HTTP.Header.Get("X-Consumer"); id != "" {
-			q.Consumer = &entity.Consumer{ID: id}
+			q.Authenticate(&entity.Consumer{ID: id}, "")
 		}
 		return next(w, q)
 	})
@@ -35,31 +35,42 @@ func authenticating(priority int) plugin.Definition {
 
 func TestTheMostSpecificInstanceRuns(t *testing.T) {
 	t.Parallel()
-	scope := func(id, consumer, route, service string) *entity.Plugin {
-		return &entity.Plugin{ID: id, Name: "mark", Enabled: true, ConsumerID: consumer, RouteID: route, ServiceID: service}
+	scope := func(id, who, route, service string) *entity.Plugin {
+		p := &entity.Plugin{ID: id, Name: "mark", Enabled: true, RouteID: route, ServiceID: service}
+		switch who {
+		case "c", "d":
+			p.ConsumerID = who
+		default:
+			p.ConsumerGroupID = who
+		}
+		return p
 	}
-	// Most specific first: the list of Kong's precedence without groups.
+	// Most specific first: the list of Kong's precedence.
 	all := []*entity.Plugin{
-		scope("consumer-route-service", "c", "r1", "s1"), scope("consumer-route", "c", "r1", ""), scope("consumer-service", "c", "", "s1"),
-		scope("route-service", "", "r1", "s1"), scope("consumer", "c", "", ""), scope("route", "", "r1", ""),
+		scope("consumer-route-service", "c", "r1", "s1"), scope("group-route-service", "g", "r1", "s1"),
+		scope("consumer-route", "c", "r1", ""), scope("consumer-service", "c", "", "s1"),
+		scope("group-route", "g", "r1", ""), scope("group-service", "g", "", "s1"),
+		scope("route-service", "", "r1", "s1"), scope("consumer", "c", "", ""), scope("group", "g", "", ""), scope("route", "", "r1", ""),
 		scope("service", "", "", "s1"), scope("global", "", "", ""),
 	}
 	elsewhere := []*entity.Plugin{
-		scope("other-consumer", "d", "r1", "s1"), scope("other-route", "", "r2", ""), scope("other-service", "", "", "s2"),
+		scope("other-consumer", "d", "r1", "s1"), scope("other-group", "h", "r1", "s1"), scope("other-route", "", "r2", ""), scope("other-service", "", "", "s2"),
 	}
 	service := upstreamAt(t, hello)
 	for i := range all {
 		f := newFront(t, marking("mark", 1), authenticating(2))
 		f.install(t, &entity.Set{
 			Services: []*entity.Service{service}, Routes: []*entity.Route{route("r1", "s1", "a.test")},
-			Plugins: append(append([]*entity.Plugin{globally("auth", "auth")}, elsewhere...), all[i:]...),
+			Plugins:   append(append([]*entity.Plugin{globally("auth", "auth")}, elsewhere...), all[i:]...),
+			Consumers: []*entity.Consumer{{ID: "c", Username: "c"}}, ConsumerGroups: []*entity.ConsumerGroup{{ID: "g", Name: "g"}, {ID: "h", Name: "h"}},
+			Memberships: []entity.Membership{{ConsumerID: "c", ConsumerGroupID: "g"}},
 		})
 		if got := f.get(t, "a.test", "/", "X-Consumer", "c").Header.Get("X-Got"); got != all[i].ID {
 			t.Errorf("of those from %s on, %q ran", all[i].ID, got)
 		}
 		want := ""
 		for _, p := range all[i:] {
-			if p.ConsumerID == "" {
+			if p.ConsumerID == "" && p.ConsumerGroupID == "" {
 				want = p.ID
 				break
 			}
@@ -67,6 +78,32 @@ func TestTheMostSpecificInstanceRuns(t *testing.T) {
 		if got := f.get(t, "a.test", "/").Header.Get("X-Got"); got != want {
 			t.Errorf("without a consumer, of those from %s on, %q ran, want %q", all[i].ID, got, want)
 		}
+	}
+}
+
+func TestOfSeveralGroupsTheFirstByNameCounts(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, marking("mark", 1), authenticating(2))
+	set := &entity.Set{
+		Services: []*entity.Service{upstreamAt(t, hello)}, Routes: []*entity.Route{route("r1", "s1", "a.test")},
+		Plugins: []*entity.Plugin{
+			globally("auth", "auth"),
+			{ID: "of-silver", Name: "mark", Enabled: true, ConsumerGroupID: "g1"},
+			{ID: "of-gold", Name: "mark", Enabled: true, ConsumerGroupID: "g2"},
+		},
+		Consumers:      []*entity.Consumer{{ID: "c", Username: "c"}},
+		ConsumerGroups: []*entity.ConsumerGroup{{ID: "g1", Name: "silver"}, {ID: "g2", Name: "gold"}},
+		Memberships:    []entity.Membership{{ConsumerID: "c", ConsumerGroupID: "g1"}, {ConsumerID: "c", ConsumerGroupID: "g2"}},
+	}
+	f.install(t, set)
+	if got := f.get(t, "a.test", "/", "X-Consumer", "c").Header.Get("X-Got"); got != "of-gold" {
+		t.Errorf("%q ran", got)
+	}
+	left := *set
+	left.Memberships = set.Memberships[:1]
+	f.install(t, &left)
+	if got := f.get(t, "a.test", "/", "X-Consumer", "c").Header.Get("X-Got"); got != "of-silver" {
+		t.Errorf("after the consumer left the group, %q ran", got)
 	}
 }
 

@@ -57,7 +57,7 @@ func (g *Gateway) run(s *snapshot, h *head, q *plugin.Request) (err error) {
 	if !ok {
 		return noRoute(h, q)
 	}
-	q.Route, q.Service = m.Route, m.Service
+	q.Route, q.Service, q.Consumers = m.Route, m.Service, s.consumers
 	if err := requireGRPC(q); err != nil {
 		return err
 	}

@@ -23,6 +23,8 @@ type snapshot struct {
 	pairs map[string]*pairs
 	names certificate.Index
 
+	consumers *plugin.Consumers
+
 	// users counts the requests under way, and one more while the snapshot is
 	// the current or the pending one. At zero its parts are given back.
 	users atomic.Int64

@@ -59,7 +59,7 @@ func (o *Overlay) record(op operation, name, value string) {
 
 func (o *Overlay) append(c change) {
 	if o.changes == nil {
-		o.changes = make([]change, 0, 4) // one or two are rare
+		o.changes = make([]change, 0, 6) // fewer are rare
 	}
 	o.changes = append(o.changes, c)
 }
@@ -122,7 +122,18 @@ func (o *Overlay) Touches(name string) bool {
 // that holds CR, LF or NUL is not written, whatever it was meant to replace is
 // removed, and its name is returned, so that the caller can log it.
 func (o *Overlay) Apply(h http.Header) (refused []string) {
-	for _, c := range o.changes {
+	sets := 0
+	for i := range o.changes {
+		if o.changes[i].op == opSet {
+			sets++
+		}
+	}
+	var values []string // one storage for all; each header's part of it is clipped
+	if sets > 0 {
+		values = make([]string, 0, sets)
+	}
+	for i := range o.changes {
+		c := &o.changes[i]
 		switch c.op {
 		case opSet, opAdd:
 			if !ValidValue(c.value) {
@@ -133,7 +144,8 @@ func (o *Overlay) Apply(h http.Header) (refused []string) {
 				continue
 			}
 			if c.op == opSet {
-				h[c.name] = []string{c.value}
+				values = append(values, c.value)
+				h[c.name] = values[len(values)-1 : len(values) : len(values)]
 			} else {
 				// Clipped: the values may share their storage with another header.
 				h[c.name] = append(slices.Clip(h[c.name]), c.value)

@@ -19,6 +19,9 @@ type AuthorizationRequest struct {
 	CodeChallenge string
 	// MaxAge nil sends no max_age; zero sends max_age=0.
 	MaxAge *time.Duration
+	// ACRValues are the levels of authentication that are asked for, best first;
+	// they replace those of Fixed and FromUserAgent.
+	ACRValues []string
 	// Audience sends one audience parameter a value.
 	Audience []string
 	// Fixed are configured extra parameters. They win over FromUserAgent,
@@ -61,6 +64,9 @@ func (a AuthorizationRequest) parameters() url.Values {
 				q[name] = values
 			}
 		}
+	}
+	if len(a.ACRValues) > 0 {
+		q.Set("acr_values", strings.Join(a.ACRValues, " "))
 	}
 	responseType := a.ResponseType
 	if responseType == "" {

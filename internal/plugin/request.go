@@ -30,8 +30,11 @@ type Request struct {
 	// StrippedPrefix what strip_path took off the request's. The gateway sets
 	// both.
 	UpstreamPath, StrippedPrefix string
-	// Consumer is the authenticated consumer, nil without one.
-	Consumer *entity.Consumer
+	// Identity is who sent the request, filled by authentication plugins.
+	Identity
+	// Consumers finds consumers in the configuration that the request began with.
+	// The gateway sets it.
+	Consumers *Consumers
 
 	// FlowID names the login or logout that this request belongs to.
 	FlowID string

@@ -48,6 +48,9 @@ func (p *Provider) mintIDToken(g *grant, access string, now time.Time, refreshed
 			"auth_time": g.authTime.Unix(), "sid": g.sid, "at_hash": leftHalf(access),
 		},
 	}
+	if g.acr != "" {
+		m.claims["acr"] = g.acr
+	}
 	addClaims(m.claims, g.user, g.scope)
 	if g.nonce != "" && !refreshed {
 		m.claims["nonce"] = g.nonce

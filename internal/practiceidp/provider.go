@@ -99,6 +99,11 @@ type Options struct {
 	AuthMethods []string
 	// OmitExpiresIn leaves expires_in out of token responses.
 	OmitExpiresIn bool
+	// FixedACR is the level (acr) of every login, whatever acr_values asks for;
+	// empty grants the first level that is asked for.
+	FixedACR string
+	// AuthAge is how much earlier users authenticated than they did.
+	AuthAge time.Duration
 }
 
 // Provider is the OpenID Provider. It is an http.Handler for every path below

@@ -24,6 +24,7 @@ func (p *Provider) respondCode(w http.ResponseWriter, r *http.Request, q *authRe
 		id: p.newID(), client: q.client, user: session.user, scope: q.scope, nonce: q.nonce,
 		sid: session.sid, authTime: session.at, maxAgeAsked: q.maxAge >= 0, expires: now.Add(p.opts.SessionTTL),
 	}
+	p.levelOf(g, q)
 	value := p.newID()
 	p.mu.Lock()
 	p.sweep(now)
@@ -34,6 +35,17 @@ func (p *Provider) respondCode(w http.ResponseWriter, r *http.Request, q *authRe
 	}
 	p.mu.Unlock()
 	p.respond(w, r, q, url.Values{"code": {value}, "session_state": {session.sid}})
+}
+
+// levelOf settles what the tokens say of how and when the user authenticated: at
+// the first level that was asked for, and when they did, unless Options say
+// otherwise.
+func (p *Provider) levelOf(g *grant, q *authRequest) {
+	g.acr = p.opts.FixedACR
+	if asked := strings.Fields(q.raw.Get("acr_values")); g.acr == "" && len(asked) > 0 {
+		g.acr = asked[0]
+	}
+	g.authTime = g.authTime.Add(-p.opts.AuthAge)
 }
 
 // respondError sends the user agent back with an error.

@@ -24,6 +24,7 @@ type grant struct {
 	nonce       string
 	sid         string
 	authTime    time.Time
+	acr         string
 	maxAgeAsked bool
 	// machine: there is no user, and so neither ID token nor refresh token.
 	machine bool

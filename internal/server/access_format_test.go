@@ -32,7 +32,7 @@ func ended() *accessRecord {
 			Scheme: "https", Host: "a.test", RawPath: "/a%20b", RawQuery: "code=planted-secret", Client: netip.MustParseAddr("2001:db8::1"),
 		},
 		ID: "0123456789abcdef0123456789abcdef", Start: start, FlowID: "f1",
-		Route: &entity.Route{ID: "r1"}, Service: &entity.Service{ID: "s1"}, Consumer: &entity.Consumer{ID: "c1", Username: "ada l"},
+		Route: &entity.Route{ID: "r1"}, Service: &entity.Service{ID: "s1"}, Identity: plugin.Identity{Consumer: &entity.Consumer{ID: "c1", Username: "ada l"}},
 	}
 	q.RecordUpstream(start, 1500*time.Microsecond, 502, "192.0.2.1:80")
 	q.Access.Status, q.Access.BytesSent, q.Access.Err = 502, 12, errors.New("line\nbreak")

@@ -40,8 +40,8 @@ func keyElsewhere(m member) (reason string, known bool) {
 	case "_info", "_workspace", "_konnect", "_plugin_configs":
 		return "unknown field (decK reads it and takes it out before it uploads)", true
 	case "upstreams", "targets", "vaults", "keys", "key_sets",
-		"acls", "basicauth_credentials", "keyauth_credentials", "jwt_secrets", "hmacauth_credentials",
-		"oauth2_credentials", "mtls_auth_credentials", "consumer_groups", "filter_chains", "workspaces", "partials",
+		"basicauth_credentials", "jwt_secrets", "hmacauth_credentials",
+		"oauth2_credentials", "mtls_auth_credentials", "filter_chains", "workspaces", "partials",
 		"licenses", "parameters":
 		if m.value.isNull() || m.value.shape == listShape && len(m.value.items) == 0 {
 			return "", true

@@ -249,8 +249,8 @@ func TestDocumentFaults(t *testing.T) {
 		{"a key of decK", v3 + "_info: {}\n", "kong.yaml:2: _info: unknown field (decK reads it and takes it out before it uploads)"},
 		{"a kind that is not here", v3 + "upstreams:\n- name: u\n", "kong.yaml:2: upstreams: entities of this kind are not supported yet"},
 		{
-			"credentials that are not here", v3 + "consumers:\n- username: bob\n  keyauth_credentials:\n  - key: x\n",
-			"kong.yaml:4: consumers.1.keyauth_credentials: entities of this kind are not supported yet",
+			"credentials that are not here", v3 + "consumers:\n- username: bob\n  jwt_secrets:\n  - key: x\n",
+			"kong.yaml:4: consumers.1.jwt_secrets: entities of this kind are not supported yet",
 		},
 		{"no list", v3 + "services: {}\n", "kong.yaml:2: services: expected an array"},
 		{"no nested list", v3 + "services:\n- host: a.test\n  routes: x\n", "kong.yaml:4: services.1.routes: expected an array"},
@@ -317,7 +317,7 @@ func TestDocumentFaults(t *testing.T) {
 		},
 		{
 			"a plugin twice in one scope", v3 + "plugins:\n- {name: door, config: {key: k}}\n- {name: door, config: {key: k}}\n",
-			`kong.yaml:4: plugins.2: uniqueness violation: 'plugins' entity with {consumer=null,name="door",route=null,service=null} already declared`,
+			`kong.yaml:4: plugins.2: uniqueness violation: 'plugins' entity with {consumer=null,consumer_group=null,name="door",route=null,service=null} already declared`,
 		},
 		{"an id that is none", v3 + "services:\n- {id: x, host: a.test}\n", "kong.yaml:3: services.1.id: expected a valid UUID"},
 		{"a null id", v3 + "services:\n- {id: null, host: a.test}\n", "kong.yaml:3: services.1.id: required field missing"},
@@ -354,7 +354,7 @@ func TestDocumentsThatAreFine(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing but the version":      v3,
 		"empty and null lists":         v3 + "services: []\nroutes: null\nupstreams: []\ncertificates:\n",
-		"nulls that say nothing":       v3 + "services:\n- host: a.test\n  name: null\n  routes:\n  acls: []\n",
+		"nulls that say nothing":       v3 + "services:\n- host: a.test\n  name: null\n  routes:\n  jwt_secrets: []\n",
 		"times that YAML recognises":   v3 + "services:\n- host: a.test\n  name: 2026-01-01\n",
 		"another scope beside nesting": v3 + "consumers: [{username: bob}]\nservices:\n- host: a.test\n  plugins:\n  - {name: door, consumer: bob, config: {key: k}}\n",
 	} {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 
 	"sallyport/internal/entity"
 	"sallyport/internal/schema"
@@ -70,6 +71,13 @@ func (p *parser) entry(k *entity.Kind, n *node, parent *entry, path []step) {
 		if _, field := k.Record.Lookup(m.name); field {
 			continue
 		}
+		if k.Name == entity.Consumers && m.name == "groups" {
+			aside[m.name] = true
+			if reason := p.memberships(m.value, en); reason != "" {
+				en.fail(m.name, reason)
+			}
+			continue
+		}
 		child, known := p.byName[m.name]
 		if known && refersTo(child, k) {
 			aside[m.name] = true
@@ -85,6 +93,30 @@ func (p *parser) entry(k *entity.Kind, n *node, parent *entry, path []step) {
 	}
 	en.given = n.object(aside)
 	en.in = maps.Clone(en.given)
+}
+
+// memberships reads the groups of a consumer as decK writes them: a list of
+// objects with the name of a group each.
+func (p *parser) memberships(n *node, consumer *entry) string {
+	if n.isNull() {
+		return ""
+	}
+	if n.shape != listShape {
+		return "expected an array"
+	}
+	for i, item := range n.items {
+		group, _ := item.member("name")
+		name, isText := group.scalarText()
+		if !isText {
+			return fmt.Sprintf("%d: expected an object with the name of a consumer group", i+1)
+		}
+		given := Object{"consumer_group": name}
+		p.entries = append(p.entries, &entry{
+			kind: p.byName[entity.Memberships], node: item, path: append(slices.Clone(consumer.path), step{"groups", i + 1}),
+			parent: consumer, errs: schema.Errors{}, given: given, in: maps.Clone(given),
+		})
+	}
+	return ""
 }
 
 // refersTo reports whether entities of child may be nested in ones of k.
@@ -235,6 +267,9 @@ func duplicate(t *table, en *entry) string {
 		if len(fields) > 1 {
 			return fmt.Sprintf("uniqueness violation: '%s' entity with %s already declared",
 				en.kind.Name, pretty(keyOf(fields, en.value)))
+		}
+		if f, ok := en.kind.Record.Lookup(fields[0]); ok && f.Attr.Encrypted {
+			return fmt.Sprintf("uniqueness violation: '%s' entity with the same %s already declared", en.kind.Name, fields[0])
 		}
 		return fmt.Sprintf("uniqueness violation: '%s' entity with %s set to '%v' already declared",
 			en.kind.Name, fields[0], en.value[fields[0]])

@@ -11,7 +11,8 @@ import (
 var idSpace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("urn:sallyport:declarative"))
 
 // stableID makes a UUIDv5 (RFC 9562 section 5.5) from the kind and what tells
-// the entity apart: its name; for a plugin its name and scope; for an entity
+// the entity apart: its name; for a plugin its name and scope; for a credential,
+// whose id is shown to upstreams, its place among those of its owner; for an entity
 // without a name all it says.
 func (p *parser) stableID(en *entry) string {
 	space := uuid.NewSHA1(idSpace, []byte(en.kind.Name))
@@ -26,6 +27,10 @@ func (p *parser) identity(en *entry) string {
 		}
 	}
 	for _, fields := range en.kind.Unique {
+		if f, ok := en.kind.Record.Lookup(fields[0]); ok && f.Attr.Encrypted {
+			owner, _ := uniqueKey([]string{"consumer"}, en.in)
+			return p.numbered("credential:" + owner)
+		}
 		if text, ok := en.given[fields[0]].(string); ok {
 			return p.numbered(fields[0] + ":" + text)
 		}

@@ -56,7 +56,7 @@ func (s *Store) fill(doc *Document, old *View) reader {
 		before, existed := old.Get(en.kind.Name, en.id)
 		generate(en, v, before)
 		fillTime(v, "created_at", before, now)
-		if v["updated_at"] == nil {
+		if _, has := en.kind.Record.Lookup("updated_at"); has && v["updated_at"] == nil {
 			if existed && sameBut(v, before, "updated_at") {
 				v["updated_at"] = before["updated_at"]
 			} else {
@@ -78,10 +78,16 @@ func fillTime(v Object, field string, before Object, now int64) {
 	}
 }
 
-// generate fills the automatic settings of a plugin: as they were, so that
-// reading a file again changes nothing, else anew.
+// generate fills automatic values: the key of a credential, the settings of a
+// plugin. They stay as they were, so that reading a file again changes nothing,
+// else they are made anew.
 func generate(en *entry, v, before Object) {
 	en.kind.Prepare(en.in, v)
+	for _, f := range en.kind.Record.Fields {
+		if _, said := en.in[f.Name]; f.Attr.Auto && !f.Attr.Timestamp && !said && before[f.Name] != nil {
+			v[f.Name] = before[f.Name]
+		}
+	}
 	stored, ok := before["config"].(map[string]any)
 	if !ok || before["name"] != v["name"] {
 		return

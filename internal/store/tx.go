@@ -40,7 +40,7 @@ func (tx *Tx) Insert(kind string, in Object) (Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	in = tx.withTimes(in)
+	in = tx.withTimes(t.kind, in)
 	if _, given := in["id"]; !given {
 		in["id"] = tx.newID()
 	}
@@ -64,7 +64,7 @@ func (tx *Tx) Upsert(kind, key string, in Object) (Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	in = tx.withTimes(in)
+	in = tx.withTimes(t.kind, in)
 	switch {
 	case isUUID(key):
 		in["id"] = key
@@ -98,7 +98,7 @@ func (tx *Tx) Patch(kind, key string, in Object) (Object, error) {
 	if !ok {
 		return nil, NotFound(key)
 	}
-	merged := tx.withTimes(t.kind.Merge(old, in))
+	merged := tx.withTimes(t.kind, t.kind.Merge(old, in))
 	merged["id"] = old["id"]
 	v, err := tx.normalize(t.kind, merged)
 	if err != nil {
@@ -181,8 +181,9 @@ func (tx *Tx) listed(ref Ref) error {
 	return nil
 }
 
-// withTimes returns a copy of in with created_at filled and updated_at set.
-func (tx *Tx) withTimes(in Object) Object {
+// withTimes returns a copy of in with created_at filled and updated_at set; some
+// kinds have no updated_at.
+func (tx *Tx) withTimes(k *entity.Kind, in Object) Object {
 	now := tx.now().Unix()
 	in = maps.Clone(in)
 	if in == nil {
@@ -191,7 +192,9 @@ func (tx *Tx) withTimes(in Object) Object {
 	if in["created_at"] == nil {
 		in["created_at"] = now
 	}
-	in["updated_at"] = now
+	if _, has := k.Record.Lookup("updated_at"); has {
+		in["updated_at"] = now
+	}
 	return in
 }
 

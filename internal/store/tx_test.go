@@ -75,7 +75,7 @@ func TestInsertRefuses(t *testing.T) {
 		},
 		{
 			"a plugin twice in one scope", entity.Plugins, door("service", ref(id(1))), 5, 409,
-			`UNIQUE violation detected on '{consumer=null,name="door",route=null,service={id="` + id(1) + `"}}'`,
+			`UNIQUE violation detected on '{consumer=null,consumer_group=null,name="door",route=null,service={id="` + id(1) + `"}}'`,
 		},
 		{
 			"a reference to nothing", entity.Routes,
@@ -296,7 +296,7 @@ func TestPatchMerges(t *testing.T) {
 	}}))
 	want := Object{
 		"id": id(1), "name": "door", "instance_name": nil, "created_at": int64(1000), "updated_at": int64(2000),
-		"route": nil, "service": nil, "consumer": nil, "enabled": true, "tags": []any{"x"},
+		"route": nil, "service": nil, "consumer": nil, "consumer_group": nil, "enabled": true, "tags": []any{"x"},
 		"protocols": []any{"grpc", "grpcs", "http", "https"},
 		"config": map[string]any{
 			"key": "k", "words": []any{"z"}, "ratio": 0.5, "salt": nil,

@@ -58,8 +58,15 @@ func (h *handler) letIn(v *visit, a *admission) error {
 	if err := h.boundToCookie(v, a); err != nil {
 		return err
 	}
-	if err := h.admit(v, a.proof.ready.violated, a.client); err != nil {
+	if err := h.admit(v, a.proof.ready, a.client); err != nil {
 		return err
+	}
+	if found := h.belowLevel(a.proof.ready); found != nil {
+		v.emit(flow.Event{Kind: flow.Access, Step: "level", Verdict: flow.Refused, Found: found.cause, Clause: "RFC 9470 3"})
+		if v.mayStandIn() {
+			return errStandIn
+		}
+		return v.insufficient(found, a.client)
 	}
 	h.openFor(v, a)
 	if h.config.Header.HideCredentials {
@@ -127,6 +134,9 @@ func (v *visit) deny(c credential, d *denial, client *config.Client) error {
 		e.Clause, e.Expected, e.Found = violation.Clause, violation.Expected, violation.Found
 	}
 	v.emit(e)
+	if v.mayStandIn() {
+		return errStandIn
+	}
 	if err := v.h.endUnusable(v); err != nil {
 		return err
 	}

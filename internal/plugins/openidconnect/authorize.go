@@ -24,78 +24,50 @@ const (
 	unreadable = "unreadable"
 )
 
-// authorize holds the access token of a login to the claims rules. The error is
-// that of admit.
-func (h *handler) authorize(v *visit, e *session.Entry, client *config.Client) error {
-	return h.admit(v, h.violated(e), client)
+// admit refuses a request whose token breaks a claims rule, or whose consumer is
+// demanded and not known; else it records who is there. It is asked at login and
+// for every request, and other rules are another handler, which opens each record
+// anew: so a rule that is added later applies to sessions that exist. The error is
+// the 403, the 503 of a session that could not be ended with it, or errStandIn.
+func (h *handler) admit(v *visit, r *ready, client *config.Client) error {
+	if found := h.refusal(v, r); found != nil {
+		return h.forbid(v, found, client)
+	}
+	return nil
 }
 
-// admit refuses a request whose access token breaks the rule called cause, empty
-// for none. It is asked at login and for every request, and other rules are
-// another handler, which opens each record anew: so a rule that is added later
-// applies to sessions that exist. The error is the 403, or the 503 of a session
-// that could not be ended with it.
-func (h *handler) admit(v *visit, cause string, client *config.Client) error {
-	if cause == "" {
+// admitSession is admit for a session.
+func (h *handler) admitSession(v *visit, s *session.Session) error {
+	found := h.refusal(v, readyOf(s))
+	if found == nil {
 		return nil
 	}
-	v.emit(flow.Event{Kind: flow.Session, Step: "claims", Verdict: flow.Refused, Found: cause})
+	client, _ := h.config.ClientByID(s.Entry().Realm.ClientID)
+	return h.forbid(v, found, client)
+}
+
+// refusal is the rule by which a request is refused, nil for one that passes.
+func (h *handler) refusal(v *visit, r *ready) *violation {
+	if r.violated != nil {
+		return r.violated
+	}
+	return h.recognize(v, &r.who)
+}
+
+func (h *handler) forbid(v *visit, found *violation, client *config.Client) error {
+	v.emit(flow.Event{Kind: flow.Session, Step: "claims", Verdict: flow.Refused, Found: found.cause})
+	if v.mayStandIn() {
+		return errStandIn
+	}
 	if h.config.Error.EndSessionForbidden && v.session != nil {
 		if err := h.endRefused(v); err != nil {
 			return err
 		}
 	}
 	return v.refuse(outcome{
-		status: http.StatusForbidden, cause: cause, client: client, tokenError: "insufficient_scope", scope: h.demandedScope(cause),
-		text: "You are signed in, but your account lacks a permission that this page asks for.",
+		status: http.StatusForbidden, cause: found.cause, client: client, tokenError: "insufficient_scope", scope: found.scope,
+		text: found.text, other: true,
 	})
-}
-
-// admitSession is admit for a session.
-func (h *handler) admitSession(v *visit, s *session.Session) error {
-	cause := readyOf(s).violated
-	if cause == "" {
-		return nil
-	}
-	client, _ := h.config.ClientByID(s.Entry().Realm.ClientID)
-	return h.admit(v, cause, client)
-}
-
-// demandedScope is what a request that breaks the rule of this name needs (RFC
-// 6750 section 3.1); empty for rules about something else.
-func (h *handler) demandedScope(rule string) string {
-	for i := range h.config.Claims.Rules {
-		if r := &h.config.Claims.Rules[i]; r.Name == rule && rule == config.ScopesRequired && len(r.Alternatives) > 0 {
-			return strings.Join(r.Alternatives[0], " ")
-		}
-	}
-	return ""
-}
-
-// violated names the first rule that the access token breaks, empty for none.
-func (h *handler) violated(e *session.Entry) string {
-	c := &h.config.Claims
-	for _, name := range c.Forbidden {
-		switch ruleClaim(e, forbiddenPrefix+name, unreadable, func(t *oidc.Claims) string { return presence(t, name) }) {
-		case "":
-		case unreadable:
-			return "claims_forbidden: " + name + ": the access token cannot be read"
-		default:
-			return "claims_forbidden: " + name
-		}
-	}
-	for i := range c.Rules {
-		rule := &c.Rules[i]
-		joined := ruleClaim(e, rulePrefix+strings.Join(rule.Path, pathSeparator), "", func(t *oidc.Claims) string { return ruleValues(t, rule.Path) })
-		var values []string
-		if joined != "" {
-			values = strings.Split(joined, valueSeparator)
-		}
-		if !rule.Holds(values) {
-			return rule.Name
-		}
-	}
-	return ""
 }
 
 // ruleClaim is what a session kept under name; one from before the rule was

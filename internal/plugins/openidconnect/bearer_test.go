@@ -194,7 +194,7 @@ func TestInsufficientScopeIs403(t *testing.T) {
 	}
 	r.change(map[string]any{"expose_error_code": false, "display_errors": true, "forbidden_error_message": "No way"})
 	a = r.bearer(token)
-	if got := a.header.Get("WWW-Authenticate"); strings.Contains(got, "error") || !strings.Contains(a.body, "No way (scopes_required)") {
+	if got := a.header.Get("WWW-Authenticate"); strings.Contains(got, "error") || !strings.Contains(a.body, "No way (scopes_required: missing ") {
 		t.Errorf("%q %s", got, a.body)
 	}
 	r.change(map[string]any{"scopes_required": []any{"openid email"}})

@@ -204,7 +204,7 @@ func TestConcurrentRequestsShareAnOpenedSession(t *testing.T) {
 					return
 				}
 				if !strings.HasPrefix(header.Get("Authorization"), "Bearer eyJ") || header.Get("X-Email") != "changed by a plugin behind" ||
-					len(header["X-Groups"]) != 2 || header["X-Consumer-Id"] != nil || len(header) != 10 {
+					len(header["X-Groups"]) != 2 || header["X-Consumer-Id"] != nil || len(header) != 11 {
 					t.Errorf("upstream gets %d header fields: groups %q, consumer %q", len(header), header["X-Groups"], header["X-Consumer-Id"])
 					return
 				}

@@ -1,6 +1,7 @@
 package openidconnect
 
 import (
+	"errors"
 	"net/http"
 
 	"sallyport/internal/plugin"
@@ -25,12 +26,20 @@ func (h *handler) Serve(w http.ResponseWriter, q *plugin.Request, next plugin.Ne
 	if q.HTTP.Method == http.MethodOptions && !h.config.Method.Preflight {
 		return next(w, q)
 	}
+	if h.config.Consumer.Anonymous != "" && q.Authenticated {
+		return next(w, q) // Kong's OR: any of the plugins that have a stand-in suffices
+	}
 	v := h.arrive(q)
 	if h.provider == nil {
 		return v.unexpected("configuration", errNoIssuer)
 	}
 	todo, err := h.step(w, v)
+	if err == nil && todo.admitted != nil {
+		err = h.letIn(v, todo.admitted)
+	}
 	switch {
+	case errors.Is(err, errStandIn):
+		return h.standIn(w, v, next)
 	case err != nil: // a todo beside it does not count
 		return err
 	case todo.login != nil:
@@ -39,9 +48,6 @@ func (h *handler) Serve(w http.ResponseWriter, q *plugin.Request, next plugin.Ne
 		h.introduce(v, todo.proxy)
 		return next(w, q)
 	case todo.admitted != nil:
-		if err := h.letIn(v, todo.admitted); err != nil {
-			return err
-		}
 		return next(w, q)
 	}
 	return nil // answered
@@ -53,6 +59,7 @@ func (h *handler) step(w http.ResponseWriter, v *visit) (after, error) {
 		return after{}, err
 	}
 	if c != nil {
+		v.isCallback = true
 		todo, err := h.callback(w, v, c)
 		if err != nil && !v.abandoned(err) {
 			h.Meter.Login(failureResult(err))
@@ -71,7 +78,7 @@ func (h *handler) step(w http.ResponseWriter, v *visit) (after, error) {
 		return after{}, err
 	}
 	if s != nil {
-		return after{proxy: s}, h.admitSession(v, s)
+		return h.withSession(v, s)
 	}
 	if a, err := h.identify(v); err != nil || a != nil {
 		return after{admitted: a}, err
@@ -79,8 +86,22 @@ func (h *handler) step(w http.ResponseWriter, v *visit) (after, error) {
 	if h.config.Method.Has(config.MethodAuthorizationCode) && mayRedirect(v.q.HTTP) {
 		return after{login: &loginStart{reason: firstLogin, target: h.targetOf(v)}}, nil
 	}
+	if v.mayStandIn() {
+		return after{}, errStandIn
+	}
 	if err := h.endUnusable(v); err != nil {
 		return after{}, err
 	}
 	return after{}, v.refuse(outcome{status: http.StatusUnauthorized, cause: "no session"})
+}
+
+// withSession lets a session in, by the rules and at the demanded level.
+func (h *handler) withSession(v *visit, s *session.Session) (after, error) {
+	if err := h.admitSession(v, s); err != nil {
+		return after{}, err
+	}
+	if found := h.belowLevel(readyOf(s)); found != nil {
+		return h.raise(v, found)
+	}
+	return after{proxy: s}, nil
 }

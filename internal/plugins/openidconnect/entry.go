@@ -62,13 +62,11 @@ func (h *handler) keep(e *session.Entry, rules *oidc.Claims, sources func() []*o
 			kept = append(kept, c)
 		}
 	}
-	if claims := h.config.Header.Claims(); len(claims) > 0 {
-		from := sources()
-		for _, c := range claims {
-			kept = append(kept, session.Claim{Name: strings.Join(c.Path, pathSeparator), Value: lookup(from, c.Path)})
-		}
+	from := sources()
+	for _, c := range h.config.Header.Claims() {
+		kept = append(kept, session.Claim{Name: strings.Join(c.Path, pathSeparator), Value: lookup(from, c.Path)})
 	}
-	e.Claims = h.keepRuleClaims(kept, rules)
+	e.Claims = h.keepRuleClaims(h.keepWho(kept, e, from), rules)
 }
 
 // claimSources are what claims are taken from, in this order: access token, ID

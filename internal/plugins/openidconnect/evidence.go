@@ -55,6 +55,7 @@ func (h *handler) conclude(ctx context.Context, ev *evidence) (*proof, error) {
 	e.Realm, e.Method, e.AccessToken, e.TokenType = h.realmOf(ev.client), string(ev.method), ev.token, "Bearer"
 	e.IDToken = ev.idTokenText
 	e.Subject = h.subjectOf(ev)
+	e.ACR, e.AuthTime = levelOf(ev)
 	e.Expiry = h.Now().Add(h.config.Cache.TTL)
 	if exp, ok := expiryOf(ev); ok {
 		e.Expiry = exp
@@ -138,6 +139,20 @@ func (h *handler) subjectOf(ev *evidence) string {
 		}
 	}
 	return ""
+}
+
+// levelOf is how and when the user authenticated, by the first source that says
+// so.
+func levelOf(ev *evidence) (acr string, at time.Time) {
+	for _, claims := range sourcesOf(ev) {
+		if acr == "" {
+			acr, _ = claims.Text("acr")
+		}
+		if at.IsZero() {
+			at, _ = claims.Time("auth_time")
+		}
+	}
+	return acr, at
 }
 
 // realmOf is the session realm of client, nil for none.

@@ -288,6 +288,9 @@ func (h *handler) challenge(o outcome) string {
 	if o.description != "" {
 		text += ", error_description=" + strconv.Quote(o.description)
 	}
+	if o.tokenError == insufficientAuthentication {
+		text += h.levelParameters()
+	}
 	if o.scope != "" {
 		text += ", scope=" + strconv.Quote(o.scope)
 	}

@@ -11,17 +11,9 @@ import (
 	"sallyport/internal/session"
 )
 
-// identityHeaders are what Kong's authentication plugins tell the upstream;
-// nobody else may.
-var identityHeaders = []string{
-	"X-Consumer-Id", "X-Consumer-Username", "X-Consumer-Custom-Id", "X-Credential-Identifier",
-	"X-Anonymous-Consumer", "X-Authenticated-Groups", "X-Consumer-Groups",
-}
-
 // managedHeaders lists the upstream headers that only this plugin sets.
 func managedHeaders(c *config.Config) []string {
-	names := append([]string(nil), identityHeaders...)
-	names = append(names, c.Header.Upstream.Names()...)
+	names := c.Header.Upstream.Names()
 	if name := c.Header.SessionID.Name; name != "" {
 		names = append(names, name)
 	}
@@ -29,9 +21,13 @@ func managedHeaders(c *config.Config) []string {
 }
 
 // protect removes, on every path through the plugin, what only we may say: the
-// managed headers in all spellings, and our cookies.
+// managed headers and those of identities in all spellings, and our cookies. What
+// a plugin before us has said of an identity stays.
 func (h *handler) protect(q *plugin.Request) {
-	q.Upstream.RemoveSpellings(h.managed...)
+	q.ForgetIdentity()
+	if len(h.managed) > 0 {
+		q.Upstream.RemoveSpellings(h.managed...)
+	}
 	if q.DropUpstreamCookies == nil && q.OwnCookies == nil {
 		q.DropUpstreamCookies, q.OwnCookies = slices.Clip(h.dropped), slices.Clip(h.own) // shared: an append copies
 		return
@@ -64,8 +60,13 @@ type ready struct {
 	// headers are what the upstream is told, in this order, and response what
 	// the user agent is.
 	headers, response []toldHeader
-	// violated is the first claims rule that the access token breaks.
-	violated string
+	// violated is the first rule that the token breaks, nil for none.
+	violated *violation
+	// who is what it says of the person.
+	who who
+	// acr and authTime tell how and when the user authenticated.
+	acr      string
+	authTime time.Time
 	// until is when the access token must not be used any more, zero for never.
 	until time.Time
 	// counts: a session that was obtained like this opens this plugin.
@@ -82,7 +83,7 @@ type toldHeader struct {
 // ready computes what requests of e need, and says how much memory it takes.
 func (h *handler) ready(e *session.Entry) (any, int) {
 	r := h.prepare(e)
-	size := len(r.violated)
+	size := r.violated.size() + r.who.size() + len(r.acr)
 	for _, list := range [][]toldHeader{r.headers, r.response} {
 		for i := range list {
 			size += len(list[i].value) + 64
@@ -96,7 +97,9 @@ func (h *handler) prepare(e *session.Entry) *ready {
 	r := &ready{
 		headers: told(&hc.Upstream, e), response: told(&hc.Downstream, e),
 		violated: h.violated(e), until: h.until(e), counts: h.counts(config.Method(e.Method)),
+		who: whoIs(&h.config.Consumer, e), acr: e.ACR, authTime: e.AuthTime,
 	}
+	r.who.header = plugin.JoinGroups(r.who.groups)
 	for _, x := range []struct {
 		to     *[]toldHeader
 		header config.TokenHeader

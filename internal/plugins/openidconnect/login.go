@@ -115,6 +115,7 @@ func (h *handler) authorizationRequest(v *visit, st *loginState, md *oidc.Metada
 		Fixed: a.Fixed, FromUserAgent: passedArguments(v.q.Canonical.RawQuery, a.ClientArguments),
 		Push: demanded(a.PAR, md.RequirePAR), RequestObject: demanded(a.RequestObject, md.RequireRequestObject),
 	}
+	h.ask(&request)
 	use, onlyPlain := oidc.UsePKCE(a.PKCE, md)
 	if use {
 		request.CodeChallenge = oidc.S256Challenge(st.verifier(h.keys, key[:]))

@@ -71,6 +71,16 @@ func (h *handler) revoke(v *visit, e *session.Entry, client *config.Client) {
 	}
 }
 
+// logoutAddress is where a link can lead to sign out near the page of this request,
+// empty where only other requests do.
+func (v *visit) logoutAddress() string {
+	l := &v.h.config.Logout
+	if l.Suffix == "" || !slices.Contains(l.Methods, http.MethodGet) {
+		return ""
+	}
+	return v.q.Canonical.Origin() + strings.TrimSuffix(v.q.Canonical.RawPath, "/") + l.Suffix
+}
+
 // logout ends the session here, then sends the user agent to the IdP's end
 // session endpoint (OpenID Connect RP-Initiated Logout 1.0), or to
 // logout_redirect_uri where the IdP has none. It is never proxied.

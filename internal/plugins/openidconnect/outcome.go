@@ -26,6 +26,8 @@ type outcome struct {
 	foreign string
 	// target, when set, is offered as "Start again". It is checked here.
 	target, redirectURI string
+	// other offers to sign in as somebody else.
+	other bool
 	// tokenError is the error code of WWW-Authenticate.
 	tokenError string
 	// description and scope are its parameters of these names (RFC 6750
@@ -128,6 +130,9 @@ func (v *visit) page(o outcome) *httperror.Page {
 	}
 	if o.target != "" && checkTarget(o.target, o.redirectURI, v.sessionScope()) == nil {
 		p.Links = append(p.Links, httperror.Link{Text: "Start again", URL: o.target})
+	}
+	if location := v.logoutAddress(); o.other && location != "" {
+		p.Links = append(p.Links, httperror.Link{Text: "Sign in with another account", URL: location})
 	}
 	return p
 }

@@ -14,9 +14,9 @@ import (
 	"sallyport/internal/secret"
 )
 
-// reason is why a login was started. Only first logins are started yet; the
-// others have their number in the format already, so that nodes of two releases
-// understand each other.
+// reason is why a login was started. No re-authentication is started yet; it has
+// its number in the format already, so that nodes of two releases understand each
+// other.
 type reason byte
 
 const (

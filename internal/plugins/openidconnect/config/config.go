@@ -23,6 +23,7 @@ type Config struct {
 	Token         TokenConfig
 	Verification  VerificationConfig
 	Claims        ClaimsConfig
+	Consumer      ConsumerConfig
 	Introspection IntrospectionConfig
 	UserInfo      UserInfoConfig
 	Header        HeaderConfig
@@ -63,7 +64,7 @@ func (c *Config) record() *schema.Record {
 			exchangeFields(),
 			c.Verification.fields(),
 			c.Claims.fields(),
-			consumerFields(),
+			c.Consumer.fields(),
 			c.Introspection.fields(),
 			c.UserInfo.fields(),
 			c.Header.fields(),

@@ -13,12 +13,19 @@ type ClaimsConfig struct {
 	Rules []ClaimRule
 	// Forbidden are claims that must not be there.
 	Forbidden []string
+	// Domains are the values of hd of which one is demanded; nil for any.
+	Domains []string
 
 	scopes, audience, groups, roles claimSetting
 }
 
-// ScopesRequired is the name of the rule about scopes.
-const ScopesRequired = "scopes_required"
+// The names of the rules.
+const (
+	ScopesRequired   = "scopes_required"
+	AudienceRequired = "audience_required"
+	GroupsRequired   = "groups_required"
+	RolesRequired    = "roles_required"
+)
 
 // ClaimRule demands values of one claim.
 type ClaimRule struct {
@@ -62,9 +69,9 @@ func (g *ClaimsConfig) compile() {
 		claimSetting
 	}{
 		{ScopesRequired, g.scopes},
-		{"audience_required", g.audience},
-		{"groups_required", g.groups},
-		{"roles_required", g.roles},
+		{AudienceRequired, g.audience},
+		{GroupsRequired, g.groups},
+		{RolesRequired, g.roles},
 	} {
 		if len(s.required) == 0 {
 			continue
@@ -98,8 +105,7 @@ func (g *ClaimsConfig) fields() []*schema.Field {
 			Doc("Required roles" + required),
 		schema.Strings("claims_forbidden", &g.Forbidden).
 			Doc("Claim names that must not appear in the token payload; presence makes the request forbidden."),
-		schema.Strings("authenticated_groups_claim", nil).
-			Unsupported(noClaimRules).
-			Doc("Path to the claim published as authenticated groups for the ACL plugin and X-Authenticated-Groups header; does not authorize itself."),
+		schema.Strings("domains", &g.Domains).
+			Doc("Accepted hosted-domain (hd) claim values; whoever has another or none is forbidden, on every request."),
 	}
 }

@@ -56,9 +56,6 @@ func (g *VerificationConfig) fields() []*schema.Field {
 			Doc("Accepts HS256, HS384 and HS512 tokens keyed by the client secret; otherwise such tokens are rejected."),
 		schema.Enums("ignore_signature", &g.IgnoreSignature, ignorable()).Default([]any{}).
 			Doc("Methods whose access tokens and signed answers skip signature verification; ID Tokens never do. Access tokens of authorization_code and session come from the token endpoint and are not verified here anyway. Setting it logs a warning."),
-		schema.Strings("domains", nil).
-			Unsupported("the hd claim is not checked").
-			Doc("Accepted hosted-domain (hd) claim values."),
 		schema.String("jwt_session_claim", &g.SessionClaim, "sid").
 			Doc("Bearer JWT claim compared with the jwt_session_cookie value."),
 		schema.String("jwt_session_cookie", &g.SessionCookie).Check(cookieName).

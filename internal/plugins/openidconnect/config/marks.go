@@ -15,8 +15,6 @@ const (
 	noRedisProxy   = "a proxy in front of Redis is not available"
 	noClusterCache = "nodes share no cache"
 	noExchange     = "tokens are not exchanged"
-	noClaimRules   = "there is no ACL plugin that would read authenticated groups"
-	noConsumers    = "tokens are not mapped to consumers"
 	noPrincipals   = "principals are not looked up"
 	noPossession   = "proof of possession is not available"
 	noOAuth2       = "there is no OAuth 2.0 plugin whose tokens it would recognise"

@@ -105,6 +105,9 @@ func TestFieldsAreKongsPlusOurs(t *testing.T) {
 		{Path: "sallyport", Type: "record"},
 		{Path: "sallyport.id_token_signing_algs", Type: "set", Items: "string", Enum: signingAlgs()},
 		{Path: "sallyport.access_token_signing_algs", Type: "set", Items: "string", Enum: signingAlgs()},
+		{Path: "sallyport.email_domains", Type: "array", Items: "string"},
+		{Path: "sallyport.acr", Type: "array", Items: "string"},
+		{Path: "sallyport.max_age", Type: "number"},
 		{Path: "sallyport.client_assertion_audience", Type: "string", Default: "token_endpoint", Enum: []string{"token_endpoint", "issuer"}},
 	} {
 		want[f.Path] = f.canonical()
