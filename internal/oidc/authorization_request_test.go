@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -220,6 +221,37 @@ func TestPlainURLIsWhatTheMapsGive(t *testing.T) {
 	for _, endpoint := range []string{"https://idp.test/auth?a=b", "https://idp.test/%41", "https://idp.test/a b", "//idp.test/", "https://u@idp.test/"} {
 		if plainEndpoint(endpoint) {
 			t.Errorf("%s is plain", endpoint)
+		}
+	}
+}
+
+// A field that is added some day must not get lost on the short way.
+func TestNoFieldIsLostOnTheShortWay(t *testing.T) {
+	t.Parallel()
+	const endpoint = "https://idp.test/auth"
+	fields := reflect.TypeFor[AuthorizationRequest]()
+	for i := range fields.NumField() {
+		var a AuthorizationRequest
+		switch f := reflect.ValueOf(&a).Elem().Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString("value")
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Slice:
+			f.Set(reflect.ValueOf([]string{"value"}))
+		case reflect.Map:
+			f.Set(reflect.ValueOf(url.Values{"name": {"value"}}))
+		case reflect.Pointer:
+			f.Set(reflect.ValueOf(new(time.Minute)))
+		default:
+			t.Fatalf("no value for %s", fields.Field(i).Name)
+		}
+		want, err := withQuery(endpoint, a.parameters())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.plainURL(endpoint); a.plain(endpoint) && got != want {
+			t.Errorf("%s: %s, want %s", fields.Field(i).Name, got, want)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 // plain tells whether the user agent is sent to an endpoint to which nothing but
 // our own parameters is appended.
 func (a AuthorizationRequest) plain(endpoint string) bool {
-	return !a.RequestObject && !a.Push && len(a.FromUserAgent)+len(a.Fixed)+len(a.Audience) == 0 && plainEndpoint(endpoint)
+	return !a.RequestObject && !a.Push && len(a.FromUserAgent)+len(a.Fixed)+len(a.Audience)+len(a.ACRValues) == 0 && plainEndpoint(endpoint)
 }
 
 // plainURL is what withQuery makes of a plain request, without the maps and copies
