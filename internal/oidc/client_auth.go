@@ -37,6 +37,7 @@ type Client struct {
 	// endpoint each and win over it. All may be empty.
 	AuthMethod                                           AuthMethod
 	TokenAuthMethod, PARAuthMethod, RevocationAuthMethod AuthMethod
+	IntrospectionAuthMethod                              AuthMethod
 	// SigningAlg is the JWS algorithm of assertions and request objects; empty
 	// means HS256 with the secret, and with a key the one that it is for, else
 	// RS256.
@@ -55,6 +56,7 @@ type Client struct {
 func (p *Provider) authMethod(c Client, md *Metadata, to Endpoint) (AuthMethod, error) {
 	forEndpoint := map[Endpoint]AuthMethod{
 		EndpointToken: c.TokenAuthMethod, EndpointPAR: c.PARAuthMethod, EndpointRevocation: c.RevocationAuthMethod,
+		EndpointIntrospection: c.IntrospectionAuthMethod,
 	}[to]
 	for _, explicit := range []AuthMethod{forEndpoint, c.AuthMethod} {
 		if explicit != "" {
@@ -149,7 +151,7 @@ func (p *Provider) place(md *Metadata, to Endpoint, method AuthMethod) (string, 
 	case EndpointRevocation:
 		ordinary, mutual = md.RevocationEndpoint, md.MutualTLS.Revocation
 	case EndpointIntrospection:
-		ordinary = md.IntrospectionEndpoint
+		ordinary, mutual = md.IntrospectionEndpoint, md.MutualTLS.Introspection
 	case EndpointDiscovery, EndpointJWKS, EndpointUserInfo:
 	}
 	place, client := ordinary, p.http
@@ -168,44 +170,63 @@ func (p *Provider) place(md *Metadata, to Endpoint, method AuthMethod) (string, 
 	return place, client, nil
 }
 
+// clientCall is one POST as a client.
+type clientCall struct {
+	to    Endpoint
+	form  url.Values
+	extra Extra
+	// accept is the media type that is asked for; empty means JSON.
+	accept string
+	// authorized lets an Authorization of extra take the place of the client's
+	// authentication, at the ordinary endpoint.
+	authorized bool
+	// failed is the class of errors without an answer.
+	failed error
+}
+
 // authenticated posts a form as a client; it makes one attempt. No field or
-// header of extra replaces the client's credentials or what a grant consists of.
-// failed is the class of errors without an answer. sent are the values that
-// must not come back in the text of an error.
-func (p *Provider) authenticated(
-	ctx context.Context, c Client, md *Metadata, to Endpoint, form url.Values, extra Extra, failed error,
-) (a *answer, sent []string, err error) {
-	method, err := p.authMethod(c, md, to)
-	if err != nil {
-		return nil, nil, err
-	}
-	target, connections, err := p.place(md, to, method)
-	if err != nil {
-		return nil, nil, err
-	}
-	header := http.Header{}
-	for name, values := range extra.Header {
+// header of extra replaces the client's credentials or what a grant consists
+// of, unless the call is authorized otherwise. sent are the values that must
+// not come back in the text of an error.
+func (p *Provider) authenticated(ctx context.Context, c Client, md *Metadata, q clientCall) (a *answer, sent []string, err error) {
+	header, form := http.Header{}, q.form
+	for name, values := range q.extra.Header {
 		header[http.CanonicalHeaderKey(name)] = values
 	}
-	header.Del("Authorization")
-	for name, values := range extra.Args {
+	for name, values := range q.extra.Args {
 		if !protectedTokenParameter(name) {
 			form[name] = values
 		}
 	}
-	if err := p.authenticate(c, method, md, header, form); err != nil {
+	authorized := q.authorized && header.Get("Authorization") != ""
+	method := AuthNone
+	if !authorized {
+		header.Del("Authorization")
+		if method, err = p.authMethod(c, md, q.to); err != nil {
+			return nil, nil, err
+		}
+	}
+	target, connections, err := p.place(md, q.to, method)
+	if err != nil {
 		return nil, nil, err
 	}
+	if !authorized {
+		if err := p.authenticate(c, method, md, header, form); err != nil {
+			return nil, nil, err
+		}
+	}
 	sent = sentSecrets(c, form)
-	header.Set("Accept", "application/json")
+	if header.Set("Accept", q.accept); q.accept == "" {
+		header.Set("Accept", typeJSON)
+	}
 	header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, nil, fmt.Errorf("oidc: %w: malformed url", failed)
+		return nil, nil, fmt.Errorf("oidc: %w: malformed url", q.failed)
 	}
 	r.Header = header
-	if a, err = connections.do(ctx, to, r, speaksOAuth); err != nil {
-		return nil, nil, fmt.Errorf("oidc: %w: %w", failed, err)
+	if a, err = connections.do(ctx, q.to, r, speaksOAuth); err != nil {
+		return nil, nil, fmt.Errorf("oidc: %w: %w", q.failed, err)
 	}
 	return a, sent, nil
 }

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"maps"
 	"net/url"
-	"strings"
 
 	"sallyport/internal/secret"
 )
@@ -28,8 +27,6 @@ type IntrospectionRequest struct {
 	Hint string
 	// Accept is the media type that is asked for; empty means JSON.
 	Accept string
-	// AuthMethod, when set, wins over the client's own method.
-	AuthMethod AuthMethod
 	// Extra are further fields and headers. An Authorization among them takes
 	// the place of the client's authentication.
 	Extra Extra
@@ -54,19 +51,12 @@ func (p *Provider) Introspect(ctx context.Context, c Client, q IntrospectionRequ
 	if err != nil {
 		return nil, err
 	}
-	if md.IntrospectionEndpoint == "" {
-		return nil, fmt.Errorf("oidc: introspection endpoint: %w", ErrNoEndpoint)
-	}
-	r, err := p.introspectionCall(ctx, md, c, q)
+	a, _, err := p.authenticated(ctx, c, md, q.call())
 	if err != nil {
 		return nil, err
 	}
-	a, err := p.http.do(ctx, EndpointIntrospection, r, func(status int) bool { return status >= 200 && status <= 299 })
-	if err == nil && !a.ok() {
-		err = &statusError{status: a.status}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("oidc: %w: %w", ErrIntrospection, err)
+	if !a.ok() {
+		return nil, fmt.Errorf("oidc: %w: %w", ErrIntrospection, &statusError{status: a.status})
 	}
 	if jwtAnswer(a.header.Get("Content-Type")) {
 		return p.signedIntrospection(ctx, string(a.body), q.Check)
@@ -78,46 +68,24 @@ func (p *Provider) Introspect(ctx context.Context, c Client, q IntrospectionRequ
 	return introspection(&Claims{raw: a.body, members: object}, secret.String{})
 }
 
-func (p *Provider) introspectionCall(ctx context.Context, md *Metadata, c Client, q IntrospectionRequest) (*http.Request, error) {
+// call is the request for it. No extra field replaces the token and its hint.
+func (q *IntrospectionRequest) call() clientCall {
 	parameter := q.TokenParameter
 	if parameter == "" {
 		parameter = defaultIntrospection
 	}
-	form, header := url.Values{}, http.Header{}
-	for name, values := range q.Extra.Args {
-		if name != parameter && !protectedTokenParameter(name) {
-			form[name] = values
-		}
-	}
+	form := url.Values{}
+	form.Set(parameter, q.Token.Reveal())
 	if q.Hint != "" {
 		form.Set("token_type_hint", q.Hint)
 	}
-	form.Set(parameter, q.Token.Reveal())
-	for name, values := range q.Extra.Header {
-		header[http.CanonicalHeaderKey(name)] = values
+	extra := Extra{Args: maps.Clone(q.Extra.Args), Header: q.Extra.Header}
+	for name := range form {
+		delete(extra.Args, name)
 	}
-	if header.Get("Authorization") == "" {
-		if q.AuthMethod != "" {
-			c.AuthMethod = q.AuthMethod
-		}
-		method, err := p.authMethod(c, md, EndpointIntrospection)
-		if err != nil {
-			return nil, err
-		}
-		if err := p.authenticate(c, method, md, header, form); err != nil {
-			return nil, err
-		}
+	return clientCall{
+		to: EndpointIntrospection, form: form, extra: extra, accept: q.Accept, authorized: true, failed: ErrIntrospection,
 	}
-	header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if header.Set("Accept", q.Accept); q.Accept == "" {
-		header.Set("Accept", typeJSON)
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, md.IntrospectionEndpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, fmt.Errorf("oidc: %w: malformed url", ErrIntrospection)
-	}
-	r.Header = header
-	return r, nil
 }
 
 // signedIntrospection opens an answer in the form of a JWT (RFC 9701 §5): the

@@ -47,14 +47,16 @@ func TestIntrospectionRequest(t *testing.T) {
 		t.Errorf("header %v", seen.header)
 	}
 	if _, err := p.Introspect(t.Context(), testClient, IntrospectionRequest{
-		Token: secret.New("opaque"), TokenParameter: "access", AuthMethod: AuthPost, Extra: Extra{Header: http.Header{"Authorization": {"Bearer fixed"}}},
+		Token: secret.New("opaque"), TokenParameter: "access", Extra: Extra{Header: http.Header{"Authorization": {"Bearer fixed"}}},
 	}); err != nil {
 		t.Fatal(err)
 	}
 	if seen.header.Get("Authorization") != "Bearer fixed" || seen.form.Get("access") != "opaque" || seen.form.Has("client_secret") || seen.form.Has("token_type_hint") {
 		t.Errorf("an Authorization of the configuration: %v %v", seen.header, seen.form)
 	}
-	if _, err := p.Introspect(t.Context(), testClient, IntrospectionRequest{Token: secret.New("opaque"), AuthMethod: AuthPost}); err != nil || seen.form.Get("client_id") != testClientID {
+	posting := testClient
+	posting.AuthMethod, posting.TokenAuthMethod, posting.IntrospectionAuthMethod = AuthBasic, AuthNone, AuthPost
+	if _, err := p.Introspect(t.Context(), posting, IntrospectionRequest{Token: secret.New("opaque")}); err != nil || seen.form.Get("client_id") != testClientID {
 		t.Errorf("client_secret_post: %v %v", err, seen.form)
 	}
 }

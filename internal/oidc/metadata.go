@@ -59,7 +59,7 @@ type Endpoints struct {
 
 // MutualTLSEndpoints are endpoints at which a client shows its certificate.
 type MutualTLSEndpoints struct {
-	Token, PAR, Revocation string
+	Token, PAR, Introspection, Revocation string
 }
 
 // check refuses endpoints that are no absolute http or https URLs.
@@ -74,6 +74,7 @@ func (e Endpoints) check() error {
 		{"revocation", e.Revocation},
 		{"mutual TLS token", e.MutualTLS.Token},
 		{"mutual TLS pushed authorization request", e.MutualTLS.PAR},
+		{"mutual TLS introspection", e.MutualTLS.Introspection},
 		{"mutual TLS revocation", e.MutualTLS.Revocation},
 		{"introspection", e.Introspection},
 	} {
@@ -111,6 +112,7 @@ func (e Endpoints) override(md *Metadata) {
 		{&md.RevocationEndpoint, e.Revocation},
 		{&md.MutualTLS.Token, e.MutualTLS.Token},
 		{&md.MutualTLS.PAR, e.MutualTLS.PAR},
+		{&md.MutualTLS.Introspection, e.MutualTLS.Introspection},
 		{&md.MutualTLS.Revocation, e.MutualTLS.Revocation},
 		{&md.IntrospectionEndpoint, e.Introspection},
 	} {
@@ -187,6 +189,7 @@ func (md *Metadata) readEndpoints(object map[string]any, secure bool, e Endpoint
 		{object, "revocation_endpoint", e.Revocation, &md.RevocationEndpoint, true},
 		{aliases, "token_endpoint", e.MutualTLS.Token, &md.MutualTLS.Token, true},
 		{aliases, "pushed_authorization_request_endpoint", e.MutualTLS.PAR, &md.MutualTLS.PAR, true},
+		{aliases, "introspection_endpoint", e.MutualTLS.Introspection, &md.MutualTLS.Introspection, true},
 		{aliases, "revocation_endpoint", e.MutualTLS.Revocation, &md.MutualTLS.Revocation, true},
 	} {
 		if x.configured != "" {

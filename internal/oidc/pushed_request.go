@@ -45,7 +45,7 @@ func (p *Provider) Location(ctx context.Context, c Client, md *Metadata, a Autho
 // push hands an authorization request to the provider and returns the reference
 // to it (RFC 9126 §2).
 func (p *Provider) push(ctx context.Context, c Client, md *Metadata, q url.Values) (string, error) {
-	a, sent, err := p.authenticated(ctx, c, md, EndpointPAR, q, Extra{}, ErrPushedRequest)
+	a, sent, err := p.authenticated(ctx, c, md, clientCall{to: EndpointPAR, form: q, failed: ErrPushedRequest})
 	if err != nil {
 		return "", err
 	}

@@ -32,7 +32,7 @@ func (p *Provider) Revoke(ctx context.Context, c Client, r Revocation) error {
 	}
 	form := url.Values{"token_type_hint": {r.Hint}}
 	form.Set(name, r.Token.Reveal())
-	a, sent, err := p.authenticated(ctx, c, md, EndpointRevocation, form, Extra{}, ErrRevocation)
+	a, sent, err := p.authenticated(ctx, c, md, clientCall{to: EndpointRevocation, form: form, failed: ErrRevocation})
 	if err != nil {
 		return err
 	}

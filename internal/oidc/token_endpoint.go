@@ -74,7 +74,7 @@ func (p *Provider) requestToken(ctx context.Context, c Client, form url.Values, 
 	if err != nil {
 		return nil, err
 	}
-	a, sent, err := p.authenticated(ctx, c, md, EndpointToken, form, extra, ErrTokenEndpoint)
+	a, sent, err := p.authenticated(ctx, c, md, clientCall{to: EndpointToken, form: form, extra: extra, failed: ErrTokenEndpoint})
 	if err != nil {
 		return nil, err
 	}

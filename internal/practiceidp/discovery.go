@@ -41,6 +41,7 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, r *http.Request) {
 	if at != "" {
 		doc["mtls_endpoint_aliases"] = map[string]any{
 			"token_endpoint": at + "/token", "pushed_authorization_request_endpoint": at + "/par", "revocation_endpoint": at + "/revoke",
+			"introspection_endpoint": at + "/introspection",
 		}
 	}
 	if !p.opts.OmitPKCEMethods {

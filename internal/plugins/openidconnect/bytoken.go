@@ -146,7 +146,7 @@ func (h *handler) introspects(v *visit) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return md.IntrospectionEndpoint != "", nil
+	return md.IntrospectionEndpoint != "" || md.MutualTLS.Introspection != "", nil
 }
 
 // keepsUserInfo tells whether a proof that user info is part of may be kept.

@@ -115,6 +115,12 @@ func TestMore(t *testing.T) {
 			if atAlias := strings.HasPrefix(seen.Host, "localhost"); atAlias != (want != "") || seen.Certificate != want {
 				t.Errorf("%s: asked %s as %q", method, seen.Host, seen.Certificate)
 			}
+			r.change(map[string]any{"auth_methods": []any{"introspection"}})
+			r.refused(r.bearer("opaque"), http.StatusUnauthorized, r.echo.Hits())
+			seen = r.idp.Seen("introspection")
+			if atAlias := strings.HasPrefix(seen.Host, "localhost"); atAlias != (want != "") || seen.Certificate != want {
+				t.Errorf("%s: introspection asked %s as %q", method, seen.Host, seen.Certificate)
+			}
 		}
 	})
 }

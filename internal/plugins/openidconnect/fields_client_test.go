@@ -293,6 +293,13 @@ func endpointRows() []clientField {
 			return host
 		}
 	}
+	introspectedAt := func(r *rig) string {
+		if a := r.bearer(r.accessToken()); a.status != http.StatusOK {
+			return fmt.Sprint(a.status)
+		}
+		host, _, _ := net.SplitHostPort(r.idp.Seen("introspection").Host)
+		return host
+	}
 	elsewhere := func(field, endpoint string) func(r *rig) map[string]any {
 		return func(r *rig) map[string]any {
 			return map[string]any{field: strings.Replace(r.idp.URL(endpoint), "127.0.0.1", "localhost", 1)}
@@ -314,6 +321,16 @@ func endpointRows() []clientField {
 		{field: "pushed_authorization_request_endpoint", base: pushes, observe: at("par"), late: elsewhere("pushed_authorization_request_endpoint", "par")},
 		{field: "revocation_endpoint", base: logout, observe: at("revoke"), late: elsewhere("revocation_endpoint", "revoke")},
 		{field: "mtls_token_endpoint", base: certified(nil), tls: true, idp: subject, observe: at("token"), late: elsewhere("mtls_token_endpoint", "token")},
+		{
+			field: "mtls_introspection_endpoint", tls: true, observe: introspectedAt, late: elsewhere("mtls_introspection_endpoint", "introspection"),
+			base: map[string]any{
+				"auth_methods": []any{"introspection"}, "introspection_endpoint_auth_method": "tls_client_auth", "tls_client_auth_cert_id": certificateID,
+				"tls_client_auth_ssl_verify": false,
+			},
+			idp: func(o *practiceidp.Options) {
+				o.Clients[0].AuthMethods, o.Clients[0].SubjectDN = []string{"tls_client_auth", "client_secret_basic"}, "CN=the gateway"
+			},
+		},
 		{field: "mtls_revocation_endpoint", base: certified(logout), tls: true, idp: subject, observe: at("revoke"), late: elsewhere("mtls_revocation_endpoint", "revoke")},
 	}
 	for i := range rows {

@@ -32,7 +32,7 @@ func (h *handler) introspectToken(ctx context.Context, q *tokenQuery) (*proof, *
 	i := &h.config.Introspection
 	request := oidc.IntrospectionRequest{
 		Token: q.token, TokenParameter: i.TokenParameter, Hint: i.Hint, Accept: i.Accept,
-		AuthMethod: h.config.Client.IntrospectionAuth, Extra: q.introspection,
+		Extra: q.introspection,
 		Check: h.answerCheck(q.client, config.MethodIntrospection),
 	}
 	var client oidc.Client

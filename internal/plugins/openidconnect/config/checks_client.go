@@ -100,6 +100,7 @@ func checkClientCertificate() schema.Check {
 	const id = "tls_client_auth_cert_id"
 	single := []string{
 		"token_endpoint_auth_method", "revocation_endpoint_auth_method", "pushed_authorization_request_endpoint_auth_method",
+		"introspection_endpoint_auth_method",
 	}
 	return schema.Check{Fields: append([]string{id, "client_auth"}, single...), Run: func(v map[string]any) []schema.Violation {
 		if v[id] != nil {

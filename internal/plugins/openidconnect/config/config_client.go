@@ -17,16 +17,13 @@ type ClientConfig struct {
 	// VerifyMutualTLS checks the provider's certificate where one is shown to
 	// it.
 	VerifyMutualTLS bool
-	// IntrospectionAuth is the method for the introspection endpoint; empty
-	// means the client's own.
-	IntrospectionAuth oidc.AuthMethod
 
-	tokenAuth, parAuth, revocationAuth oidc.AuthMethod
-	ids                                []string
-	secrets                            []secret.String
-	auth                               []oidc.AuthMethod
-	algs                               []string
-	keys                               []clientKey
+	tokenAuth, parAuth, revocationAuth, introspectionAuth oidc.AuthMethod
+	ids                                                   []string
+	secrets                                               []secret.String
+	auth                                                  []oidc.AuthMethod
+	algs                                                  []string
+	keys                                                  []clientKey
 }
 
 func authMethods() []oidc.AuthMethod {
@@ -47,7 +44,7 @@ func (g *ClientConfig) fields() []*schema.Field {
 			Doc("Client authentication method per client, aligned by index; otherwise taken from discovery, falling back to client_secret_basic."),
 		schema.Enum("token_endpoint_auth_method", &g.tokenAuth, "", authMethods()...).
 			Doc("Client authentication method forced for the token endpoint, overriding client_auth; none is ignored for client credentials."),
-		schema.Enum("introspection_endpoint_auth_method", &g.IntrospectionAuth, "", authMethods()...).
+		schema.Enum("introspection_endpoint_auth_method", &g.introspectionAuth, "", authMethods()...).
 			Doc("Client authentication method forced for the introspection endpoint, overriding client_auth."),
 		schema.Enum("revocation_endpoint_auth_method", &g.revocationAuth, "", authMethods()...).
 			Doc("Client authentication method forced for the revocation endpoint, overriding client_auth."),

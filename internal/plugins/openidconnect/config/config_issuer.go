@@ -67,8 +67,7 @@ func (g *IssuerConfig) fields() []*schema.Field {
 			Doc("Overrides the discovered PAR endpoint where authorization parameters are pushed before redirecting."),
 		schema.String("mtls_token_endpoint", &g.Endpoints.MutualTLS.Token).Check(secureEndpoint).
 			Doc("Token endpoint used with mutual-TLS client authentication, overriding the discovered mtls_endpoint_aliases entry."),
-		schema.String("mtls_introspection_endpoint", nil).
-			Unsupported(noMutualTLS).
+		schema.String("mtls_introspection_endpoint", &g.Endpoints.MutualTLS.Introspection).Check(secureEndpoint).
 			Doc("Introspection endpoint used with mutual-TLS client authentication, overriding the discovered mtls_endpoint_aliases entry."),
 		schema.String("mtls_revocation_endpoint", &g.Endpoints.MutualTLS.Revocation).Check(secureEndpoint).
 			Doc("Revocation endpoint used with mutual-TLS client authentication, overriding the discovered alias (schema text wrongly calls it introspection)."),

@@ -4,7 +4,6 @@ package config
 // the name of the field.
 const (
 	noFragment     = "a fragment never reaches a server"
-	noMutualTLS    = "mutual TLS with the provider is not available"
 	noSymmetricKey = "client_secret is the symmetric key"
 	noOtherPrimes  = "keys of more than two primes are not used"
 	noRemember     = "there is no remember cookie"

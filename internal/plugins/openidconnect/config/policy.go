@@ -52,6 +52,9 @@ func (c *Config) Policy() string {
 	if endpoint := c.Issuer.Endpoints.Introspection; endpoint != "" {
 		list = append(list, fmt.Sprintf("introspection=%q", endpoint))
 	}
+	if endpoint := c.Issuer.Endpoints.MutualTLS.Introspection; endpoint != "" {
+		list = append(list, fmt.Sprintf("mtls_introspection=%q", endpoint))
+	}
 	return strings.Join(list, " ")
 }
 
