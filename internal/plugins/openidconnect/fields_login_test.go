@@ -154,6 +154,7 @@ func loginRows(t *testing.T) []clientField {
 		{field: "auth_methods", change: one("auth_methods", []any{"authorization_code"}), observe: secondRequest, without: "200", with: "302"},
 		{field: "audience", change: one("audience", []any{"api"}), observe: asked("audience"), without: "", with: "api"},
 		{field: "scopes", change: one("scopes", []any{"openid", "email"}), observe: asked("scope"), without: "openid", with: "openid email"},
+		{field: "scopes empty", change: one("scopes", []any{}), observe: asked("scope"), without: "openid", with: ""},
 		{field: "max_age", change: one("max_age", 60), observe: asked("max_age"), without: "", with: "60"},
 		{field: "authorization_rolling_timeout", change: one("authorization_rolling_timeout", 20), observe: func(r *rig) string {
 			b := r.browser()
