@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -66,14 +65,6 @@ func under(n int, observe func(r *rig) string) func(r *rig) string {
 		text := observe(r)
 		return text[:min(n, len(text))]
 	}
-}
-
-func one(name string, value any) map[string]any { return map[string]any{name: value} }
-
-func with(base map[string]any, more map[string]any) map[string]any {
-	all := maps.Clone(base)
-	maps.Copy(all, more)
-	return all
 }
 
 // renamed is a late change of an endpoint to the same one under another name.

@@ -101,8 +101,17 @@ func rowTables(t *testing.T) []table {
 	return []table{
 		{"TestLoginFields", names(loginRows(t))},
 		{"TestSessionFields", names(sessionRows())},
+		{"TestFieldsOfAPIClients", apiNames()},
 		{"TestClientFields", names(clientRows(t), requestRows(t), endpointRows(), callRows(t), revocationRows())},
 	}
+}
+
+func apiNames() []string {
+	var all []string
+	for _, row := range apiRows() {
+		all = append(all, row.field)
+	}
+	return all
 }
 
 // observers tells for each field the test that observes it. Those with rows are
