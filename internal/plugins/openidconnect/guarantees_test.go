@@ -351,3 +351,21 @@ func TestDoubtfulCallbacksRedeemNothing(t *testing.T) {
 		r.browser().login("/") // positive control
 	}
 }
+
+// TestScopesTellEntriesOfTheTokenCacheApart: tokens for some scopes are not
+// handed out for others.
+func TestScopesTellEntriesOfTheTokenCacheApart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{config: with(apiConfig("password"), one("scopes", []any{"openid"}))})
+	calls := func() int {
+		r.call(http.MethodGet, "/", "", "Authorization", basicAuth(userName, "lovelace"))
+		return r.idp.Calls("token")
+	}
+	if first, again := calls(), calls(); first != 1 || again != 1 {
+		t.Errorf("%d calls, then %d: nothing is cached", first, again)
+	}
+	r.change(one("scopes", []any{"openid", "email"}))
+	if got := calls(); got != 2 {
+		t.Errorf("%d calls after other scopes were asked for", got)
+	}
+}
