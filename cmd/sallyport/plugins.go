@@ -49,7 +49,11 @@ func openStore(c config.StoreConfig) (openidconnect.Store, error) {
 	if c.Storage == config.StorageMemory {
 		return memoryStore{session.NewMemory(session.MemoryOptions{})}, nil
 	}
-	r := c.Redis
+	return redisstore.New(redisOptions(c.Redis))
+}
+
+// redisOptions are the settings of a plugin's Redis as the store takes them.
+func redisOptions(r config.RedisConfig) redisstore.Options {
 	options := redisstore.Options{
 		Host: r.Host, Port: r.Port, Socket: r.Socket,
 		Username: r.Username, Password: r.Password, Database: r.Database, Prefix: r.Prefix,
@@ -61,7 +65,7 @@ func openStore(c config.StoreConfig) (openidconnect.Store, error) {
 			InsecureSkipVerify: !r.Verify, //nolint:gosec // config.redis.ssl_verify, true by default
 		}
 	}
-	return redisstore.New(options)
+	return options
 }
 
 // memoryStore is a store that needs no closing.

@@ -157,17 +157,17 @@ func milliseconds(d time.Duration) string {
 func forbidCaching(header http.Header) {
 	header["Cache-Control"] = []string{"no-store"}
 	for name := range header {
-		if speaksToCaches(name) {
+		if speaksToCaches(name, header.Get(name)) {
 			delete(header, name)
 		}
 	}
 }
 
 // speaksToCaches tells whether a header other than Cache-Control says how long a
-// response may be kept.
-func speaksToCaches(name string) bool {
+// response may be kept. What forbids it to the caches of HTTP/1.0 does not.
+func speaksToCaches(name, value string) bool {
 	return strings.HasSuffix(name, "Cdn-Cache-Control") || name == "Surrogate-Control" || name == "X-Accel-Expires" ||
-		name == "Expires" || name == "Pragma"
+		name == "Expires" || name == "Pragma" && value != "no-cache"
 }
 
 // uncached tells whether forbidCaching would change nothing.
@@ -177,7 +177,7 @@ func uncached(fields []message.Field) bool {
 		switch f := &fields[i]; {
 		case f.Name == "Cache-Control" && f.Value == "no-store":
 			controls++
-		case f.Name == "Cache-Control" || speaksToCaches(f.Name):
+		case f.Name == "Cache-Control" || speaksToCaches(f.Name, f.Value):
 			return false
 		}
 	}

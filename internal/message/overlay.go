@@ -53,6 +53,12 @@ func (o *Overlay) RemoveSpellings(names ...string) {
 	o.append(change{op: opRemoveSpellings, names: names})
 }
 
+// Withdraw forgets the values that were added under name and that match.
+func (o *Overlay) Withdraw(name string, match func(value string) bool) {
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	o.changes = slices.DeleteFunc(o.changes, func(c change) bool { return c.op == opAdd && c.name == name && match(c.value) })
+}
+
 func (o *Overlay) record(op operation, name, value string) {
 	o.append(change{op: op, name: textproto.CanonicalMIMEHeaderKey(name), value: value})
 }

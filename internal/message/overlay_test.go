@@ -188,3 +188,19 @@ func TestOverlayAppendAdded(t *testing.T) {
 		}
 	}
 }
+
+func TestOverlayWithdrawsWhatWasAddedAlone(t *testing.T) {
+	t.Parallel()
+	var o Overlay
+	o.Add("set-cookie", "a=1")
+	o.Add("Set-Cookie", "b=1")
+	o.Add("X-Other", "a=1")
+	o.Set("X-Set", "a=1")
+	o.Withdraw("set-cookie", func(value string) bool { return value == "a=1" })
+	h := http.Header{"Set-Cookie": {"a=1"}} // of the upstream
+	o.Apply(h)
+	want := http.Header{"Set-Cookie": {"a=1", "b=1"}, "X-Other": {"a=1"}, "X-Set": {"a=1"}}
+	if diff := cmp.Diff(want, h); diff != "" {
+		t.Error(diff)
+	}
+}

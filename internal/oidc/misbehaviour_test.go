@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"compress/gzip"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -66,6 +67,23 @@ func endless(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
+// inflated answers whoever takes gzip with 64 MiB in a few KiB.
+func inflated(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		_, _ = io.WriteString(w, `{"x":"`+strings.Repeat("x", 2<<20)+`"}`)
+		return
+	}
+	w.Header().Set("Content-Encoding", "gzip")
+	z := gzip.NewWriter(w)
+	_, _ = io.WriteString(z, `{"x":"`)
+	for range 64 {
+		_, _ = io.WriteString(z, strings.Repeat("x", 1<<20))
+	}
+	_, _ = io.WriteString(z, `"}`)
+	_ = z.Close()
+}
+
 func silent(_ http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
@@ -93,6 +111,7 @@ func misbehaviours() []misbehaviour {
 		{"a member twice", respond(200, json, `{"issuer":"a","issuer":"b"}`), "twice"},
 		{"not utf-8", respond(200, json, "{\"issuer\":\"\xff\"}"), "utf-8"},
 		{"endless", endless, "larger than 1 MiB"},
+		{"inflated", inflated, "larger than 1 MiB"},
 		{"one byte at a time", slow, "in time"},
 		{"no answer", silent, "in time"},
 		{"connection cut", cutConnection, "connection closed"},

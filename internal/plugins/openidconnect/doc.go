@@ -20,3 +20,5 @@
 // signed_response.go (JARM), mutual_tls.go, issuers.go and jwks.go (the plugin's
 // paths on the Admin API).
 package openidconnect
+
+//go:generate go test -count=1 -run "^TestReference$" . -update

@@ -105,11 +105,35 @@ func (v *visit) good() (*session.Session, error) {
 	return s, nil
 }
 
-// cookies adds Set-Cookie lines to the final response.
+// cookies sets and expires cookies. Of several lines about the same cookie the
+// last one alone is sent (RFC 6265 section 4.1.1): a session that is rotated and
+// then ended is ended for every user agent.
 func (v *visit) cookies(lines []string) {
 	for _, line := range lines {
+		v.q.Response.Withdraw("Set-Cookie", func(earlier string) bool { return sameCookie(earlier, line) })
 		v.q.Response.Add("Set-Cookie", line)
 	}
+}
+
+// sameCookie tells whether two Set-Cookie lines are about one cookie: a user
+// agent knows it by name, domain and path.
+func sameCookie(a, b string) bool {
+	identity := func(line string) (name, domain, path string) {
+		name, attributes, _ := strings.Cut(line, "; ")
+		name, _, _ = strings.Cut(name, "=")
+		for attribute := range strings.SplitSeq(attributes, "; ") {
+			switch key, value, _ := strings.Cut(attribute, "="); key {
+			case "Domain":
+				domain = value
+			case "Path":
+				path = value
+			}
+		}
+		return name, domain, path
+	}
+	nameA, domainA, pathA := identity(a)
+	nameB, domainB, pathB := identity(b)
+	return nameA == nameB && domainA == domainB && pathA == pathB
 }
 
 // emit reports a step of a flow. What goes wrong outside of any flow begins one,

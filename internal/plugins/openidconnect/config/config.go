@@ -2,7 +2,6 @@ package config
 
 import (
 	"crypto/sha256"
-	"slices"
 
 	"sallyport/internal/schema"
 )
@@ -49,31 +48,7 @@ func Record() *schema.Record { return new(Config).record() }
 
 func (c *Config) record() *schema.Record {
 	return &schema.Record{
-		Fields: slices.Concat(
-			c.Issuer.fields(),
-			c.Client.fields(),
-			c.Method.fields(),
-			c.Credential.fields(),
-			c.Authorization.fields(),
-			c.Callback.fields(),
-			c.Login.fields(),
-			c.Logout.fields(),
-			c.Session.fields(),
-			c.Store.fields(),
-			c.Token.fields(),
-			exchangeFields(),
-			c.Verification.fields(),
-			c.Claims.fields(),
-			c.Consumer.fields(),
-			c.Introspection.fields(),
-			c.UserInfo.fields(),
-			c.Header.fields(),
-			c.Error.fields(),
-			c.HTTP.fields(),
-			c.Cache.fields(),
-			possessionFields(),
-			c.Own.fields(),
-		),
+		Fields:     fieldsOf(c.sections()),
 		Checks:     checks(),
 		Shorthands: aliases(),
 	}
