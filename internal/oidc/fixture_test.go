@@ -170,7 +170,7 @@ func (tp *testProvider) relyingParty(t testing.TB, change ...func(*Options)) *Pr
 	return p
 }
 
-func impatient(o *Options) { o.HTTP.Timeout = 2 * time.Second }
+func impatient(o *Options) { o.HTTP.Timeout = 10 * time.Second }
 
 // claims are those of an ID token that passes every rule.
 func (tp *testProvider) claims() map[string]any {

@@ -101,14 +101,15 @@ func rowTables(t *testing.T) []table {
 	return []table{
 		{"TestLoginFields", names(loginRows(t))},
 		{"TestSessionFields", names(sessionRows())},
-		{"TestFieldsOfAPIClients", apiNames()},
+		{"TestFieldsOfAPIClients", fieldNames(apiRows())},
+		{"TestFieldsOfRules", fieldNames(rulesRows())},
 		{"TestClientFields", names(clientRows(t), requestRows(t), endpointRows(), callRows(t), revocationRows())},
 	}
 }
 
-func apiNames() []string {
+func fieldNames(rows []fieldRow) []string {
 	var all []string
-	for _, row := range apiRows() {
+	for _, row := range rows {
 		all = append(all, row.field)
 	}
 	return all
