@@ -135,9 +135,9 @@ func (g *gateway) get(t *testing.T, target string, header http.Header) reply {
 	return send(t, client, r)
 }
 
-// dial takes the host of service.test for loopback.
+// dial takes hosts of .test for the gateway.
 func (g *gateway) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if name, _, err := net.SplitHostPort(address); err == nil && name == host {
+	if name, _, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(name, ".test") {
 		address = g.proxy
 	}
 	return (&net.Dialer{}).DialContext(ctx, network, address)
