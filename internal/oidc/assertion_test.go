@@ -160,6 +160,7 @@ func TestClientAssertionRefused(t *testing.T) {
 		{"no certificate", Client{AuthMethod: AuthTLS}, ErrAuthMethod},
 		{"no certificate of its own", Client{AuthMethod: AuthSelfSignedTLS}, ErrAuthMethod},
 		{"a key that cannot be used", Client{AuthMethod: AuthPrivateKeyJWT, Key: &PrivateKey{}}, ErrClientKey},
+		{"a key that is to decrypt", Client{AuthMethod: AuthPrivateKeyJWT, Key: privateKey(t, rsaKey(), map[string]any{"use": "enc"})}, ErrClientKey},
 		{"an algorithm of another key type", Client{AuthMethod: AuthPrivateKeyJWT, SigningAlg: "ES256", Key: privateKey(t, rsaKey(), nil)}, ErrClientKey},
 		{"a curve that does not fit", Client{AuthMethod: AuthPrivateKeyJWT, SigningAlg: "ES256", Key: privateKey(t, ec384Key(), nil)}, ErrClientKey},
 		{"a secret shorter than the hash", Client{AuthMethod: AuthSecretJWT, Secret: secret.New("planted-short")}, ErrClientKey},
@@ -189,15 +190,18 @@ func TestPrivateKeyRefused(t *testing.T) {
 	swapped := jwkOf(t, ecKey(), nil)
 	swapped["d"] = jwkOf(t, must(newPrivateKey(jose.ES256, rand.Reader)), nil)["d"]
 	for name, members := range map[string]map[string]any{
-		"a public key":          public,
-		"for encryption":        jwkOf(t, rsaKey(), map[string]any{"use": "enc"}),
-		"an alg that is others": jwkOf(t, rsaKey(), map[string]any{"alg": "ES256"}),
-		"an alg for secrets":    jwkOf(t, rsaKey(), map[string]any{"alg": "HS256"}),
-		"a symmetric key":       {"kty": "oct", "k": "cGxhbnRlZA"},
-		"nothing":               {},
-		"other halves":          swapped,
-		"other Edwards halves":  edwards,
-		"garbage":               {"kty": "RSA", "n": "planted", "e": "AQAB", "d": "planted"},
+		"a public key":                                 public,
+		"for encryption, which it cannot":              jwkOf(t, edKey(), map[string]any{"use": "enc"}),
+		"for encryption by an algorithm of signatures": jwkOf(t, rsaKey(), map[string]any{"use": "enc", "alg": "RS256"}),
+		"for signatures by an algorithm of encryption": jwkOf(t, rsaKey(), map[string]any{"use": "sig", "alg": "RSA-OAEP"}),
+		"for another use":                              jwkOf(t, rsaKey(), map[string]any{"use": "other"}),
+		"an alg that is others":                        jwkOf(t, rsaKey(), map[string]any{"alg": "ES256"}),
+		"an alg for secrets":                           jwkOf(t, rsaKey(), map[string]any{"alg": "HS256"}),
+		"a symmetric key":                              {"kty": "oct", "k": "cGxhbnRlZA"},
+		"nothing":                                      {},
+		"other halves":                                 swapped,
+		"other Edwards halves":                         edwards,
+		"garbage":                                      {"kty": "RSA", "n": "planted", "e": "AQAB", "d": "planted"},
 	} {
 		if _, err := ParsePrivateKey(members); err == nil || strings.Contains(err.Error(), "planted") {
 			t.Errorf("%s: %v", name, err)

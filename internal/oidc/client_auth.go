@@ -42,11 +42,18 @@ type Client struct {
 	// means HS256 with the secret, and with a key the one that it is for, else
 	// RS256.
 	SigningAlg string
-	// Key is the client's private key. Without one Options.OwnKeys serve.
+	// Key is the client's private key to sign with. Without one Options.OwnKeys
+	// serve.
 	Key *PrivateKey
 	// IssuerAudience names the issuer as the audience of assertions, in place
 	// of the token endpoint.
 	IssuerAudience bool
+	// Foreign marks a client that is not ours: it authenticates itself by Secret
+	// or Assertion alone. No key of ours and no certificate speaks for it.
+	Foreign bool
+	// Assertion is a client assertion that a foreign client made (RFC 7523
+	// §2.2); it names its client.
+	Assertion secret.String
 }
 
 // authMethod chooses the method for an endpoint: the one configured for it,
@@ -54,14 +61,8 @@ type Client struct {
 // and the credentials allow, else client_secret_basic. A client without
 // credentials is a public one.
 func (p *Provider) authMethod(c Client, md *Metadata, to Endpoint) (AuthMethod, error) {
-	forEndpoint := map[Endpoint]AuthMethod{
-		EndpointToken: c.TokenAuthMethod, EndpointPAR: c.PARAuthMethod, EndpointRevocation: c.RevocationAuthMethod,
-		EndpointIntrospection: c.IntrospectionAuthMethod,
-	}[to]
-	for _, explicit := range []AuthMethod{forEndpoint, c.AuthMethod} {
-		if explicit != "" {
-			return explicit, p.canUse(c, explicit)
-		}
+	if m := c.explicitMethod(to); m != "" {
+		return m, p.canUse(c, m)
 	}
 	listed := md.TokenEndpointAuthMethods
 	offers := func(m AuthMethod) bool { return slices.Contains(listed, string(m)) }
@@ -76,15 +77,34 @@ func (p *Provider) authMethod(c Client, md *Metadata, to Endpoint) (AuthMethod, 
 	switch {
 	case c.Key != nil && offers(AuthPrivateKeyJWT):
 		return AuthPrivateKeyJWT, nil
-	case p.mutual != nil && offers(AuthTLS):
+	case p.shows(c) && offers(AuthTLS):
 		return AuthTLS, nil
-	case p.mutual != nil && offers(AuthSelfSignedTLS):
+	case p.shows(c) && offers(AuthSelfSignedTLS):
 		return AuthSelfSignedTLS, nil
 	case c.Secret.Empty():
 		return AuthNone, nil
 	}
 	return "", fmt.Errorf("oidc: %w: the provider lists none for which there are credentials", ErrAuthMethod)
 }
+
+// explicitMethod is the method configured for an endpoint, else the client's.
+// An assertion that a foreign client brings leaves no choice.
+func (c *Client) explicitMethod(to Endpoint) AuthMethod {
+	if !c.Assertion.Empty() {
+		return AuthPrivateKeyJWT
+	}
+	forEndpoint := map[Endpoint]AuthMethod{
+		EndpointToken: c.TokenAuthMethod, EndpointPAR: c.PARAuthMethod, EndpointRevocation: c.RevocationAuthMethod,
+		EndpointIntrospection: c.IntrospectionAuthMethod,
+	}[to]
+	if forEndpoint != "" {
+		return forEndpoint
+	}
+	return c.AuthMethod
+}
+
+// shows reports whether a client has a certificate to show.
+func (p *Provider) shows(c Client) bool { return p.mutual != nil && !c.Foreign }
 
 // canUse reports whether the credentials for a configured method are there.
 func (p *Provider) canUse(c Client, m AuthMethod) error {
@@ -96,11 +116,11 @@ func (p *Provider) canUse(c Client, m AuthMethod) error {
 			lacks = "a client secret"
 		}
 	case AuthPrivateKeyJWT:
-		if c.Key == nil && p.opts.OwnKeys == nil {
+		if c.Key == nil && c.Assertion.Empty() && (p.opts.OwnKeys == nil || c.Foreign) {
 			lacks = "a private key"
 		}
 	case AuthTLS, AuthSelfSignedTLS:
-		if p.mutual == nil {
+		if !p.shows(c) {
 			lacks = "a client certificate"
 		}
 	default:
@@ -127,9 +147,12 @@ func (p *Provider) authenticate(c Client, method AuthMethod, md *Metadata, heade
 	case AuthPost:
 		form.Set("client_secret", c.Secret.Reveal())
 	case AuthSecretJWT, AuthPrivateKeyJWT:
-		assertion, err := p.assertion(c, method, md)
-		if err != nil {
-			return err
+		assertion := c.Assertion.Reveal()
+		if assertion == "" {
+			var err error
+			if assertion, err = p.assertion(c, method, md); err != nil {
+				return err
+			}
 		}
 		form.Set("client_assertion_type", assertionType)
 		form.Set("client_assertion", assertion)

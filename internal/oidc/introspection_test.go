@@ -142,11 +142,14 @@ func TestSignedIntrospection(t *testing.T) {
 		{"accepts one encrypted for the secret", sealed(t, signed(nil), jose.DIRECT, jose.A128CBC_HS256, 32), nil, nil},
 		{"accepts A256KW", sealed(t, signed(nil), jose.A256KW, jose.A256GCM, 32), nil, nil},
 		{"accepts dir with the longest key", sealed(t, signed(nil), jose.DIRECT, jose.A256CBC_HS512, 64), nil, nil},
-		{"accepts one for a private key", encrypt(t, signed(nil), jose.RSA_OAEP_256, jose.A128GCM, &rsaKey().PublicKey, nil), func(c *AnswerCheck) { c.Keys = []any{rsaKey()} }, nil},
+		{"accepts one for a private key", encrypt(t, signed(nil), jose.RSA_OAEP_256, jose.A128GCM, &rsaKey().PublicKey, nil), func(c *AnswerCheck) { c.Key = &PrivateKey{key: rsaKey()} }, nil},
+		{"accepts one for an EC key", encrypt(t, signed(nil), jose.ECDH_ES_A256KW, jose.A256GCM, &ecKey().PublicKey, nil), func(c *AnswerCheck) { c.Key = &PrivateKey{key: ecKey(), use: useEncryption} }, nil},
+		{"refuses one for a key that is to sign only", encrypt(t, signed(nil), jose.RSA_OAEP_256, jose.A128GCM, &rsaKey().PublicKey, nil), func(c *AnswerCheck) { c.Key = &PrivateKey{key: rsaKey(), use: useSignature} }, errAnswerSealed},
+		{"refuses one by another algorithm than the key's", encrypt(t, signed(nil), jose.RSA_OAEP, jose.A128GCM, &rsaKey().PublicKey, nil), func(c *AnswerCheck) { c.Key = &PrivateKey{key: rsaKey(), algorithm: "RSA-OAEP-256"} }, errAnswerSealed},
 		{"refuses one for a key that we do not have", encrypt(t, signed(nil), jose.RSA_OAEP_256, jose.A128GCM, &rsaKey().PublicKey, nil), nil, errAnswerSealed},
 		{"refuses one for another secret", sealed(t, signed(nil), jose.A256KW, jose.A256GCM, 32), longClient, errAnswerSealed},
-		{"refuses a compressed one", encrypt(t, signed(nil), jose.RSA_OAEP_256, jose.A128GCM, &rsaKey().PublicKey, &jose.EncrypterOptions{Compression: jose.DEFLATE}), func(c *AnswerCheck) { c.Keys = []any{rsaKey()} }, errAnswerSealed},
-		{"refuses PBES2", encrypt(t, signed(nil), jose.PBES2_HS256_A128KW, jose.A128GCM, []byte(testClient.Secret.Reveal()), nil), func(c *AnswerCheck) { c.Keys = []any{[]byte(testClient.Secret.Reveal())} }, errAnswerSealed},
+		{"refuses a compressed one", encrypt(t, signed(nil), jose.RSA_OAEP_256, jose.A128GCM, &rsaKey().PublicKey, &jose.EncrypterOptions{Compression: jose.DEFLATE}), func(c *AnswerCheck) { c.Key = &PrivateKey{key: rsaKey()} }, errAnswerSealed},
+		{"refuses PBES2", encrypt(t, signed(nil), jose.PBES2_HS256_A128KW, jose.A128GCM, []byte(testClient.Secret.Reveal()), nil), func(c *AnswerCheck) { c.Key = &PrivateKey{key: []byte(testClient.Secret.Reveal())} }, errAnswerSealed},
 		{"refuses an encrypted answer that nobody signed", sealed(t, `{"active":true}`, jose.A256KW, jose.A256GCM, 32), nil, ErrMalformed},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -11,21 +11,26 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// PrivateKey is a private key that signs for a client. The zero value is a key
+// PrivateKey is a private key of a client: it signs, or opens what is encrypted
+// for the client, or both where neither its use nor its algorithm says which
+// (RFC 7517 §4.2, §4.4). The zero value is a key
 // that cannot be used. It is immutable, and no format shows what it holds.
 type PrivateKey struct {
-	id, algorithm string
+	id, algorithm, use string
 	// thumbprints are x5t and x5t#S256 of the certificate that belongs to it.
 	thumbprint, thumbprint256 string
 	key                       any // *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey; nil in the zero value
 }
 
+// The uses of a key (RFC 7517 §4.2).
+const (
+	useSignature  = "sig"
+	useEncryption = "enc"
+)
+
 // ParsePrivateKey reads a private JWK (RFC 7517): RSA of 2048 bits or more, EC,
 // or Ed25519. Errors say nothing of the key.
 func ParsePrivateKey(members map[string]any) (*PrivateKey, error) {
-	if use, _ := members["use"].(string); use != "" && use != "sig" {
-		return nil, errors.New("use is not sig")
-	}
 	only := map[string]any{}
 	for _, name := range []string{"kty", "crv", "n", "e", "d", "p", "q", "dp", "dq", "qi", "x", "y"} {
 		if text, ok := members[name].(string); ok && text != "" {
@@ -44,14 +49,51 @@ func ParsePrivateKey(members map[string]any) (*PrivateKey, error) {
 		return nil, fmt.Errorf("not a private RSA key of %d bits or more, EC or Ed25519 key, or its parts do not fit together", minRSABits)
 	}
 	k := &PrivateKey{key: jwk.Key}
+	k.use, _ = members["use"].(string)
 	k.id, _ = members["kid"].(string)
 	k.algorithm, _ = members["alg"].(string)
 	k.thumbprint, _ = members["x5t"].(string)
 	k.thumbprint256, _ = members["x5t#S256"].(string)
-	if k.algorithm != "" && !k.Signs(k.algorithm) {
-		return nil, fmt.Errorf("alg %s does not fit the key", quoted(k.algorithm))
+	if err := k.usable(); err != nil {
+		return nil, err
 	}
 	return k, nil
+}
+
+// usable refuses a key whose use or algorithm is not for keys of its type.
+func (k *PrivateKey) usable() error {
+	if k.use != "" && k.use != useSignature && k.use != useEncryption {
+		return errors.New("use is neither sig nor enc")
+	}
+	if k.algorithm != "" && !k.Signs(k.algorithm) && !k.opens(k.algorithm) {
+		return fmt.Errorf("alg %s does not fit the key", quoted(k.algorithm))
+	}
+	if _, only := k.key.(ed25519.PrivateKey); only && !k.ForSigning() {
+		return errors.New("an Ed25519 key does not decrypt")
+	}
+	return nil
+}
+
+// ForSigning reports whether the key may sign: it is not meant to decrypt.
+func (k *PrivateKey) ForSigning() bool {
+	_, signs := knownAlgorithm(k.algorithm)
+	return k.use != useEncryption && (k.algorithm == "" || signs)
+}
+
+// opens reports whether the key opens what is encrypted with the named JWE
+// algorithm.
+func (k *PrivateKey) opens(name string) bool {
+	if k.use == useSignature || k.algorithm != "" && k.algorithm != name {
+		return false
+	}
+	switch k.key.(type) {
+	case *rsa.PrivateKey:
+		return name == string(jose.RSA_OAEP) || name == string(jose.RSA_OAEP_256)
+	case *ecdsa.PrivateKey:
+		return name == string(jose.ECDH_ES) || name == string(jose.ECDH_ES_A128KW) ||
+			name == string(jose.ECDH_ES_A192KW) || name == string(jose.ECDH_ES_A256KW)
+	}
+	return false
 }
 
 // soundKey reports whether the halves of a key belong together: a signature by
@@ -76,7 +118,7 @@ func soundKey(private any) bool {
 // Signs reports whether the key can sign with the named JWS algorithm.
 func (k *PrivateKey) Signs(name string) bool {
 	a, known := knownAlgorithm(name)
-	if !known || k.key == nil {
+	if !known || k.key == nil || !k.ForSigning() {
 		return false
 	}
 	public := jose.JSONWebKey{Key: k.key}

@@ -23,8 +23,8 @@ type AnswerCheck struct {
 	// with EnableHS, verifies HMAC signatures.
 	ClientSecret secret.String
 	EnableHS     bool
-	// Keys are private keys that open encrypted answers, beside the secret.
-	Keys   []any
+	// Key is a private key that opens encrypted answers, beside the secret.
+	Key    *PrivateKey
 	Leeway time.Duration
 	// SkipSignature leaves the signature unverified; SkipClaims iss, aud, exp
 	// and nbf.
@@ -104,16 +104,20 @@ func decrypt(text string, check AnswerCheck) (string, error) {
 	if err != nil {
 		return "", refusal
 	}
-	keys := check.Keys
-	if key := symmetricKey(header, check.ClientSecret); key != nil {
-		keys = append([]any{key}, keys...)
+	var key any
+	if symmetric := symmetricKey(header, check.ClientSecret); symmetric != nil {
+		key = symmetric
+	} else if alg, _ := header["alg"].(string); check.Key != nil && check.Key.opens(alg) {
+		key = check.Key.key
 	}
-	for _, key := range keys {
-		if plain, err := object.Decrypt(key); err == nil {
-			return string(plain), nil
-		}
+	if key == nil {
+		return "", refusal
 	}
-	return "", refusal
+	plain, err := object.Decrypt(key)
+	if err != nil {
+		return "", refusal
+	}
+	return string(plain), nil
 }
 
 // symmetricKey derives the key that a client secret stands for from the length

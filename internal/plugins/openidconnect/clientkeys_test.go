@@ -46,6 +46,28 @@ func clientJWK(t testing.TB, key any, err error, more map[string]any) (private m
 	return private, public
 }
 
+// signedBy makes a JWT of claims, by an RSA key.
+func signedBy(t testing.TB, key any, claims map[string]any) string {
+	t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, err := signer.Sign(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compact, err := object.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compact
+}
+
 const certificateID = "01234567-89ab-cdef-0123-456789abcdef"
 
 // clientCertificate is a self-signed certificate with the subject CN=the gateway.

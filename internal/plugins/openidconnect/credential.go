@@ -3,6 +3,7 @@ package openidconnect
 import (
 	"encoding/base64"
 	"net/url"
+	"slices"
 	"strings"
 
 	"sallyport/internal/plugins/openidconnect/config"
@@ -21,15 +22,24 @@ const (
 	argPassword     = "password"
 	argClientID     = "client_id"
 	argClientSecret = "client_secret"
+
+	argAssertionType = "client_assertion_type"
+	argAssertion     = "client_assertion"
 )
+
+// jwtBearer is the type of client assertions that are JWTs (RFC 7523 section 2.2).
+const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" //nolint:gosec // a name
 
 // credential is what an API client showed, and where it stood.
 type credential struct {
 	// token, or a name and its password.
 	token, name, password string
 	place                 config.Place
-	// carriers are the header, the cookie, or the arguments it came in.
-	carriers [2]string
+	// carriers are the header, the cookie, or the arguments it came in; empty
+	// ones are none.
+	carriers [3]string
+	// once tells that it counts once: what comes of it is not kept.
+	once bool
 	// malformed tells that it cannot be one, whoever issued it.
 	malformed bool
 }
@@ -101,7 +111,7 @@ func withoutScheme(value string) string {
 // without blanks, as short as a header may be.
 func tokenCredential(token string, place config.Place, carrier string, several bool) credential {
 	return credential{
-		token: token, place: place, carriers: [2]string{carrier},
+		token: token, place: place, carriers: [3]string{carrier},
 		malformed: several || token == "" || len(token) > maxCredential || !oneWord(token),
 	}
 }
@@ -231,10 +241,41 @@ func (v *visit) basic() (credential, bool) {
 
 func pairCredential(name, password string, place config.Place, nameArg, passwordArg string, several bool) credential {
 	return credential{
-		name: name, password: password, place: place, carriers: [2]string{nameArg, passwordArg},
+		name: name, password: password, place: place, carriers: [3]string{nameArg, passwordArg},
 		malformed: several || name == "" || len(name) > maxNamePart || len(password) > maxNamePart ||
 			strings.ContainsRune(name+password, 0),
 	}
+}
+
+// assertion finds a client assertion and its type in two arguments of the query
+// or of the body. It names its client; a client_id beside it says nothing (RFC
+// 7521 section 4.2).
+func (v *visit) assertion(in config.Locations) (credential, bool, error) {
+	if in.Query {
+		kind, n := queryValue(v.q.Canonical.RawQuery, argAssertionType)
+		text, m := queryValue(v.q.Canonical.RawQuery, argAssertion)
+		if n > 0 && m > 0 {
+			return assertionCredential(kind, text, config.PlaceQuery, n+m > 2), true, nil
+		}
+	}
+	if !in.Body {
+		return credential{}, false, nil
+	}
+	kinds, err := v.bodyValues(argAssertionType)
+	if err != nil || len(kinds) == 0 {
+		return credential{}, false, err
+	}
+	texts, err := v.bodyValues(argAssertion)
+	if err != nil || len(texts) == 0 {
+		return credential{}, false, err
+	}
+	return assertionCredential(kinds[0], texts[0], config.PlaceBody, len(kinds)+len(texts) > 2), true, nil
+}
+
+func assertionCredential(kind, text string, place config.Place, several bool) credential {
+	found := tokenCredential(text, place, argAssertionType, several || kind != jwtBearer)
+	found.carriers, found.once = [3]string{argAssertionType, argAssertion, argClientID}, true
+	return found
 }
 
 // hide keeps a credential from the upstream, wherever it stood.
@@ -246,15 +287,19 @@ func (v *visit) hide(c *credential) {
 		v.q.DropUpstreamCookies = append(v.q.DropUpstreamCookies, c.carriers[0])
 	case config.PlaceQuery:
 		canonical := &v.q.Canonical
-		canonical.RawQuery = withoutArguments(canonical.RawQuery, c.carriers[:]...)
+		canonical.RawQuery = withoutArguments(canonical.RawQuery, c.names()...)
 		canonical.ForceQuery = canonical.ForceQuery && canonical.RawQuery != ""
 	case config.PlaceBody:
-		if c.carriers[1] == "" {
-			v.q.DropFields(c.carriers[0])
-		} else {
-			v.q.DropFields(c.carriers[:]...)
-		}
+		v.q.DropFields(c.names()...)
 	}
+}
+
+func (c *credential) names() []string {
+	n := 0
+	for n < len(c.carriers) && c.carriers[n] != "" {
+		n++
+	}
+	return c.carriers[:n]
 }
 
 // withoutArguments takes arguments from a raw query and leaves everything else
@@ -264,7 +309,7 @@ func withoutArguments(raw string, names ...string) string {
 	for pair := range strings.SplitSeq(raw, "&") {
 		key, _, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(key)
-		if err == nil && name != "" && (name == names[0] || len(names) > 1 && name == names[1]) {
+		if err == nil && slices.Contains(names, name) {
 			continue
 		}
 		kept = append(kept, pair)

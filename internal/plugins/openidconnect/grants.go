@@ -47,6 +47,9 @@ func (h *handler) byPair(v *visit) (*admission, error) {
 	}
 	if h.config.Method.Has(config.MethodClientCredentials) {
 		found, ok, err := v.pair(h.config.Credential.Client, argClientID, argClientSecret)
+		if err == nil && !ok {
+			found, ok, err = v.assertion(h.config.Credential.Client)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -79,23 +82,26 @@ func (h *handler) byPassword(v *visit, found credential) (*admission, error) {
 	})
 }
 
-// byClient redeems the caller's own credentials; the plugin's clients have no
-// part in it beyond how a client authenticates itself.
+// byClient redeems the caller's own credentials, a secret or an assertion; the
+// plugin's clients have no part in it beyond how a client authenticates itself.
 func (h *handler) byClient(v *visit, found credential) (*admission, error) {
 	a := &admission{credential: found, client: h.config.ChooseClient("")}
 	if found.malformed {
 		a.proof = &proof{denied: malformed()}
 		return a, nil
 	}
-	caller := oidc.Client{ID: strings.Clone(found.name), Secret: secret.New(strings.Clone(found.password))}
+	caller := oidc.Client{
+		Foreign: true, ID: strings.Clone(found.name), Secret: secret.New(strings.Clone(found.password)), Assertion: secret.New(strings.Clone(found.token)),
+	}
 	if a.client != nil {
+		caller.IssuerAudience = a.client.IssuerAudience
 		caller.AuthMethod, caller.TokenAuthMethod = secretMethod(a.client.AuthMethod), secretMethod(a.client.TokenAuthMethod)
 	}
-	if caller.Secret.Empty() {
+	if caller.Secret.Empty() && caller.Assertion.Empty() {
 		a.proof = &proof{denied: malformed()} // nobody without a secret is who they say
 		return a, nil
 	}
-	return a, h.grant(v, a, kindClient, config.MethodClientCredentials, []string{found.name, found.password}, func(ctx context.Context, extra oidc.Extra) (*oidc.TokenResponse, error) {
+	return a, h.grant(v, a, kindClient, config.MethodClientCredentials, []string{found.name, found.password, found.token}, func(ctx context.Context, extra oidc.Extra) (*oidc.TokenResponse, error) {
 		return h.provider.ClientCredentials(ctx, caller, h.config.Authorization.Scopes, extra)
 	})
 }
@@ -118,7 +124,7 @@ func (h *handler) grant(v *visit, a *admission, k kind, method config.Method, fi
 	}
 	userInfo := v.userInfoExtra()
 	fields = extraFields(extraFields(append(fields, id), extra), userInfo)
-	keep := h.config.Cache.Tokens && h.keepsUserInfo()
+	keep := h.config.Cache.Tokens && h.keepsUserInfo() && !a.credential.once
 	var err error
 	a.proof, err = h.prove(v.ctx, k, h.key(k, fields...), keep, func(ctx context.Context) (*proof, error) {
 		tokens, err := redeem(ctx, extra)

@@ -1,11 +1,16 @@
 package openidconnect_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"sallyport/internal/practiceidp"
 )
@@ -211,5 +216,94 @@ func TestSessionOfAPasswordIsRefreshed(t *testing.T) {
 	again := r.admitted(r.call(http.MethodGet, "/", "", "Cookie", cookie.Name+"="+cookie.Value)).header("Authorization")
 	if again == first || r.idp.Calls("refresh") != 1 || r.idp.Calls("password") != 1 {
 		t.Errorf("%d refreshes", r.idp.Calls("refresh"))
+	}
+}
+
+// TestClientAssertionOfTheCaller: a client of its own brings an assertion in
+// place of a secret, which the IdP sees each time and the upstream never.
+func TestClientAssertionOfTheCaller(t *testing.T) {
+	t.Parallel()
+	key, err := clientRSA()
+	_, public := clientJWK(t, key, err, nil)
+	r := newRig(t, rigOptions{
+		tls: true, certificates: certificates(t),
+		config: with(apiConfig("client_credentials"), map[string]any{
+			"ssl_verify": false, "client_auth": []any{"tls_client_auth"}, "tls_client_auth_cert_id": certificateID,
+		}),
+		idp: func(o *practiceidp.Options) {
+			o.Clients = append(o.Clients, practiceidp.Client{
+				ID: "caller", Secret: "unused", AuthMethods: []string{"private_key_jwt"}, Keys: jose.JSONWebKeySet{Keys: []jose.JSONWebKey{public}},
+				RedirectURIs: o.Clients[0].RedirectURIs,
+			})
+		},
+	})
+	number := 0
+	assertion := func(by any) string {
+		number++
+		return signedBy(t, by, map[string]any{
+			"iss": "caller", "sub": "caller", "aud": r.idp.URL("token"), "jti": fmt.Sprint("j", number),
+			"iat": r.clock.now().Unix(), "exp": r.clock.now().Add(time.Minute).Unix(),
+		})
+	}
+	const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	form := []string{"Content-Type", "application/x-www-form-urlencoded"}
+	first := url.Values{"client_assertion_type": {jwtBearer}, "client_assertion": {assertion(key)}, "client_id": {"caller"}, "x": {"1"}}.Encode()
+	for name, a := range map[string]answer{
+		"form":  r.call(http.MethodPost, "/", first, form...),
+		"query": r.call(http.MethodGet, "/?x=1&"+url.Values{"client_assertion_type": {jwtBearer}, "client_assertion": {assertion(key)}}.Encode(), ""),
+	} {
+		s := r.admitted(a)
+		if claims := payload(t, strings.TrimPrefix(s.header("Authorization"), "Bearer ")); claims["sub"] != "caller" {
+			t.Errorf("%s: claims %v", name, claims)
+		}
+		if strings.Contains(a.body, "client_assertion") || strings.Contains(a.body, "client_id") || !strings.Contains(a.body, `"x":"1"`) && !strings.Contains(a.body, `"x": "1"`) {
+			t.Errorf("%s: the upstream got %s", name, a.body)
+		}
+	}
+	if seen := r.idp.Seen("token"); seen.Certificate != "" || seen.Header.Get("Authorization") != "" || seen.Form.Has("client_id") || seen.Form.Has("client_secret") {
+		t.Errorf("something besides the assertion was shown: %+v", seen)
+	}
+	// It counts once: the IdP is asked again and refuses what it has seen.
+	hits := r.echo.Hits()
+	r.refused(r.call(http.MethodPost, "/", first, form...), http.StatusUnauthorized, hits)
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range map[string]url.Values{
+		"another key":        {"client_assertion_type": {jwtBearer}, "client_assertion": {assertion(other)}},
+		"another type":       {"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:saml2-bearer"}, "client_assertion": {assertion(key)}},
+		"twice":              {"client_assertion_type": {jwtBearer}, "client_assertion": {assertion(key), assertion(key)}},
+		"without its type":   {"client_assertion": {assertion(key)}},
+		"no word":            {"client_assertion_type": {jwtBearer}, "client_assertion": {"a b"}},
+		"the gateway's name": {"client_id": {clientID}, "client_secret": {"guessed"}}, // its certificate is not shown for that
+	} {
+		a := r.call(http.MethodPost, "/", values.Encode(), form...)
+		if a.status != http.StatusUnauthorized || r.echo.Hits() != hits {
+			t.Errorf("%s: got %d", name, a.status)
+		}
+	}
+	r.change(map[string]any{"client_credentials_param_type": []any{"query"}})
+	again := url.Values{"client_assertion_type": {jwtBearer}, "client_assertion": {assertion(key)}}.Encode()
+	r.refused(r.call(http.MethodPost, "/", again, form...), http.StatusUnauthorized, hits)
+}
+
+// TestCertificateOfTheGatewayIsItsOwn: where the IdP knows clients by their
+// certificates alone, a caller cannot become the gateway's client by its name.
+func TestCertificateOfTheGatewayIsItsOwn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{
+		tls: true, certificates: certificates(t),
+		config: with(apiConfig("client_credentials"), map[string]any{
+			"ssl_verify": false, "tls_client_auth_ssl_verify": false, "tls_client_auth_cert_id": certificateID,
+		}),
+		idp: func(o *practiceidp.Options) {
+			o.AuthMethods = []string{"tls_client_auth"}
+			o.Clients[0].AuthMethods, o.Clients[0].SubjectDN = []string{"tls_client_auth"}, "CN=the gateway"
+		},
+	})
+	a := r.call(http.MethodGet, "/", "", "Authorization", basicAuth(clientID, "guessed"))
+	if a.status < 400 || r.echo.Hits() != 0 || r.idp.Calls("token") != 0 {
+		t.Errorf("got %d, %d token requests", a.status, r.idp.Calls("token"))
 	}
 }

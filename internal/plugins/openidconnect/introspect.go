@@ -85,7 +85,7 @@ func (h *handler) answerCheck(client *config.Client, method config.Method) oidc.
 	c := &h.config.Verification
 	check := oidc.AnswerCheck{EnableHS: c.EnableHS, Leeway: c.Leeway, SkipSignature: c.Ignores(method), SkipClaims: !c.Claims}
 	if client != nil {
-		check.ClientID, check.ClientSecret = client.ID, client.Secret
+		check.ClientID, check.ClientSecret, check.Key = client.ID, client.Secret, client.DecryptionKey
 	}
 	return check
 }

@@ -3,10 +3,13 @@ package openidconnect_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // say answers an introspection or user info request with JSON.
@@ -274,6 +277,65 @@ func TestIntrospectionAsJWT(t *testing.T) {
 			t.Errorf("%s: %v", accept, s.Headers)
 		}
 	}
+}
+
+// TestEncryptedIntrospection: client_jwk opens an answer that is encrypted for
+// it, and no other key does.
+func TestEncryptedIntrospection(t *testing.T) {
+	t.Parallel()
+	key, err := clientRSA()
+	forBoth, public := clientJWK(t, key, err, nil)
+	forEncryption, _ := clientJWK(t, key, err, map[string]any{"use": "enc", "alg": "RSA-OAEP-256"})
+	forSigning, _ := clientJWK(t, key, err, map[string]any{"use": "sig"})
+	r := newRig(t, rigOptions{config: with(apiConfig("introspection"), map[string]any{
+		"introspection_accept": "application/token-introspection+jwt", "cache_introspection": false,
+		"upstream_introspection_jwt_header": "x-answer",
+	})})
+	p := r.tapped("introspection")
+	p.respond(func(w http.ResponseWriter, _ *http.Request) {
+		answer := signedByIDP(t, r)
+		e, err := jose.NewEncrypter(jose.A128CBC_HS256, jose.Recipient{Algorithm: jose.RSA_OAEP_256, Key: public.Key}, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		object, err := e.Encrypt([]byte(answer))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		text, _ := object.CompactSerialize()
+		w.Header().Set("Content-Type", "application/token-introspection+jwt")
+		_, _ = w.Write([]byte(text))
+	})
+	if a := r.bearer("opaque"); a.status == http.StatusOK {
+		t.Error("an answer for a key that is not configured was opened")
+	}
+	for name, jwk := range map[string]map[string]any{"for both": forBoth, "for encryption": forEncryption} {
+		r.change(map[string]any{"client_jwk": []any{jwk}})
+		if s := r.admitted(r.bearer("opaque")); strings.Count(s.header("X-Answer"), ".") != 2 {
+			t.Errorf("%s: the upstream got %v", name, s.Headers)
+		}
+	}
+	r.change(map[string]any{"client_jwk": []any{forSigning}})
+	if a := r.bearer("opaque"); a.status == http.StatusOK {
+		t.Error("a key that is to sign only opened an answer")
+	}
+}
+
+// signedByIDP is the IdP's signed introspection of a good token.
+func signedByIDP(t testing.TB, r *rig) string {
+	t.Helper()
+	form := url.Values{"token": {r.accessToken()}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.idp.URL("introspection"), strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	req.SetBasicAuth(url.QueryEscape(clientID), url.QueryEscape(clientSecret))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/token-introspection+jwt")
+	return r.do(req).body
 }
 
 func TestUserInfoMethod(t *testing.T) {

@@ -49,22 +49,32 @@ func checkClientKeys() schema.Check {
 			if !complete(members) {
 				continue
 			}
-			if ops, _ := members["key_ops"].([]any); len(ops) > 0 && !slices.Contains(ops, any("sign")) {
-				out = append(out, schema.Violation{Field: element(keys, i), Message: "key_ops does not allow to sign"})
-				continue
-			}
 			key, err := oidc.ParsePrivateKey(members)
 			if err != nil {
 				out = append(out, schema.Violation{Field: element(keys, i), Message: err.Error()})
 				continue
 			}
+			if ops, _ := members["key_ops"].([]any); len(ops) > 0 && !allows(ops, key.ForSigning()) {
+				out = append(out, schema.Violation{Field: element(keys, i), Message: "key_ops does not allow to sign, or to decrypt with a key for that"})
+				continue
+			}
 			alg, _ := beside(algorithms, i).(string)
-			if alg != "" && !strings.HasPrefix(alg, "HS") && !key.Signs(alg) {
+			if alg != "" && !strings.HasPrefix(alg, "HS") && key.ForSigning() && !key.Signs(alg) {
 				out = append(out, schema.Violation{Field: element(keys, i), Message: "does not sign with " + alg + " of " + algs})
 			}
 		}
 		return out
 	}}
+}
+
+// allows reports whether key_ops (RFC 7517 §4.3) have what a key is used for.
+func allows(ops []any, signs bool) bool {
+	if signs {
+		return slices.Contains(ops, any("sign"))
+	}
+	return slices.ContainsFunc(ops, func(op any) bool {
+		return op == "decrypt" || op == "unwrapKey" || op == "deriveKey" || op == "deriveBits"
+	})
 }
 
 func element(list string, i int) string { return list + "." + strconv.Itoa(i+1) }

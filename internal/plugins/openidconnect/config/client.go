@@ -9,6 +9,9 @@ import (
 // Client is one configured client with everything that stands beside it.
 type Client struct {
 	oidc.Client
+	// DecryptionKey opens answers that are encrypted for the client; nil without
+	// one.
+	DecryptionKey *oidc.PrivateKey
 	// Position is where its id stands in client_id, from 1.
 	Position int
 	// Redirect is the redirect_uri; zero means that it is derived from the
@@ -27,9 +30,11 @@ type Client struct {
 // left out.
 func (c *Config) clients() []Client {
 	out := make([]Client, 0, len(c.Client.ids))
-	keys := make([]*oidc.PrivateKey, len(c.Client.keys))
+	signing, opening := make([]*oidc.PrivateKey, len(c.Client.keys)), make([]*oidc.PrivateKey, len(c.Client.keys))
 	for i := range c.Client.keys {
-		keys[i] = c.Client.keys[i].parse()
+		if opening[i] = c.Client.keys[i].parse(); opening[i].ForSigning() {
+			signing[i] = opening[i] // one that is to decrypt leaves signing to the plugin's own keys
+		}
 	}
 	for i, id := range c.Client.ids {
 		if id == "" {
@@ -41,16 +46,17 @@ func (c *Config) clients() []Client {
 				AuthMethod: beside(c.Client.auth, i), TokenAuthMethod: c.Client.tokenAuth,
 				PARAuthMethod: c.Client.parAuth, RevocationAuthMethod: c.Client.revocationAuth,
 				IntrospectionAuthMethod: c.Client.introspectionAuth,
-				SigningAlg:              beside(c.Client.algs, i), Key: beside(keys, i),
+				SigningAlg:              beside(c.Client.algs, i), Key: beside(signing, i),
 				IssuerAudience: c.Own.AssertionAudience == AudienceIssuer,
 			},
-			Position:     i + 1,
-			Redirect:     beside(c.Callback.redirects, i),
-			AfterLogin:   beside(c.Login.redirects, i),
-			AfterLogout:  beside(c.Logout.redirects, i),
-			Unauthorized: beside(c.Error.unauthorizedRedirects, i),
-			Forbidden:    beside(c.Error.forbiddenRedirects, i),
-			Unexpected:   beside(c.Error.unexpectedRedirects, i),
+			DecryptionKey: beside(opening, i),
+			Position:      i + 1,
+			Redirect:      beside(c.Callback.redirects, i),
+			AfterLogin:    beside(c.Login.redirects, i),
+			AfterLogout:   beside(c.Logout.redirects, i),
+			Unauthorized:  beside(c.Error.unauthorizedRedirects, i),
+			Forbidden:     beside(c.Error.forbiddenRedirects, i),
+			Unexpected:    beside(c.Error.unexpectedRedirects, i),
 		})
 	}
 	return out
