@@ -10,7 +10,7 @@
 // It says "listening" when it does. Its login page takes any name.
 import { createServer } from 'node:https';
 import { readFile } from 'node:fs/promises';
-import { Provider } from 'oidc-provider';
+import { Provider, errors } from 'oidc-provider';
 
 const line = await readFile(process.env.SETTINGS, 'utf8');
 const settings = JSON.parse(line);
@@ -40,7 +40,19 @@ const provider = new Provider(settings.issuer, {
   features: {
     devInteractions: { enabled: true },
     revocation: { enabled: true },
-    introspection: { enabled: true },
+    introspection: { enabled: true, allowedPolicy: () => true },
+    jwtIntrospection: { enabled: true },
+    jwtUserinfo: { enabled: true },
+    encryption: { enabled: true },
+    clientCredentials: { enabled: true },
+    // One resource (RFC 8707), whose access tokens are JWTs for "orders".
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: (_, resource) => {
+        if (resource !== 'https://orders.test/api') throw new errors.InvalidTarget();
+        return { scope: 'read', audience: 'orders', accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } } };
+      },
+    },
     rpInitiatedLogout: { enabled: true },
     jwtResponseModes: { enabled: true },
     pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: settings.requirePushed === true },
@@ -57,7 +69,7 @@ const provider = new Provider(settings.issuer, {
     },
   },
 });
-for (const event of ['server_error', 'grant.error', 'authorization.error', 'pushed_authorization_request.error', 'revocation.error']) {
+for (const event of ['server_error', 'grant.error', 'authorization.error', 'pushed_authorization_request.error', 'revocation.error', 'introspection.error', 'userinfo.error']) {
   provider.on(event, (_, error) => console.error(event, error.error ?? '', error.error_description ?? error.stack, error.error_detail ?? ''));
 }
 
