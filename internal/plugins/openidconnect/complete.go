@@ -17,7 +17,7 @@ func (h *handler) complete(w http.ResponseWriter, v *visit, c *callback, g *gran
 	if !usable(&entry, h.Now(), h.config.Verification.Leeway) {
 		return after{}, v.unexpected("token endpoint issued an access token that has expired already", nil)
 	}
-	if err := h.welcome(v, h.prepare(&entry), c.client); err != nil {
+	if err := h.welcome(v, h.judge(&entry), c.client); err != nil {
 		return after{}, err
 	}
 	start := h.Now()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,45 +39,58 @@ func (h *handler) entry(client *config.Client, g *grant) session.Entry {
 	e.ACR, _ = id.Text("acr")
 	e.AuthTime, _ = id.Time("auth_time")
 	h.documents(&e, &evidence{idToken: id, userInfo: g.userInfo})
-	h.keepClaims(&e)
+	access := accessClaims(&e)
+	h.keep(&e, access, sourcesAmong(access, id.Claims, g.userInfo))
 	return e
 }
 
-// keepClaims resolves the claims that headers and rules need and stores them
-// ready for use, so that no request parses a token. A claim that is absent is stored
-// without a value.
+// keepClaims resolves the claims that headers, rules and identities need and
+// stores them ready for use, so that no request parses a token. A claim that is
+// absent is stored without a value.
 func (h *handler) keepClaims(e *session.Entry) {
+	access := accessClaims(e)
+	h.keep(e, access, sourcesAmong(append([]*oidc.Claims{access}, laterSources(e)...)...))
+}
+
+// accessClaims are the claims of the access token, nil for one that is no JWT.
+func accessClaims(e *session.Entry) *oidc.Claims {
 	claims, err := oidc.UnverifiedClaims(e.AccessToken)
 	if err != nil {
-		claims = nil
+		return nil
 	}
-	h.keep(e, claims, func() []*oidc.Claims { return claimSources(e) })
+	return claims
 }
 
 // keep is keepClaims with what rules read, nil for nothing, and with the sources
 // of what headers carry. Documents stay.
-func (h *handler) keep(e *session.Entry, rules *oidc.Claims, sources func() []*oidc.Claims) {
+func (h *handler) keep(e *session.Entry, rules *oidc.Claims, sources []*oidc.Claims) {
 	kept := []session.Claim{{Name: issuedClaim, Value: strconv.FormatInt(h.Now().Unix(), 10)}}
 	for _, c := range e.Claims {
 		if c.Name == userInfoClaim || strings.HasPrefix(c.Name, docPrefix) {
 			kept = append(kept, c)
 		}
 	}
-	from := sources()
 	for _, c := range h.config.Header.Claims() {
-		kept = append(kept, session.Claim{Name: strings.Join(c.Path, pathSeparator), Value: lookup(from, c.Path)})
+		kept = append(kept, session.Claim{Name: strings.Join(c.Path, pathSeparator), Value: lookup(sources, c.Path)})
 	}
-	e.Claims = h.keepRuleClaims(h.keepWho(kept, e, from), rules)
+	e.Claims = h.keepRuleClaims(h.keepWho(kept, e, sources), rules)
 }
 
 // claimSources are what claims are taken from, in this order: access token, ID
 // token, user info.
 func claimSources(e *session.Entry) []*oidc.Claims {
-	var sources []*oidc.Claims
-	for _, token := range []secret.String{e.AccessToken, e.IDToken} {
-		if claims, err := oidc.UnverifiedClaims(token); err == nil {
-			sources = append(sources, claims)
-		}
+	return sourcesAmong(append([]*oidc.Claims{accessClaims(e)}, laterSources(e)...)...)
+}
+
+// sourcesAmong leaves out what there is not.
+func sourcesAmong(all ...*oidc.Claims) []*oidc.Claims {
+	return slices.DeleteFunc(all, func(c *oidc.Claims) bool { return c == nil })
+}
+
+// laterSources are those behind the access token.
+func laterSources(e *session.Entry) (sources []*oidc.Claims) {
+	if claims, err := oidc.UnverifiedClaims(e.IDToken); err == nil {
+		sources = append(sources, claims)
 	}
 	for _, c := range e.Claims {
 		if c.Name == userInfoClaim {

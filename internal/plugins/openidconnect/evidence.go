@@ -66,7 +66,7 @@ func (h *handler) conclude(ctx context.Context, ev *evidence) (*proof, error) {
 		p.replay = h.replayed(t.Header)
 	}
 	h.documents(e, ev)
-	h.keep(e, ev.claims, func() []*oidc.Claims { return sourcesOf(ev) })
+	h.keep(e, ev.claims, sourcesOf(ev))
 	p.ready = h.prepare(e)
 	return p, nil
 }

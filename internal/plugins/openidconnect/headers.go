@@ -92,14 +92,20 @@ func (h *handler) ready(e *session.Entry) (any, int) {
 	return r, size
 }
 
-func (h *handler) prepare(e *session.Entry) *ready {
-	hc := &h.config.Header
+// judge is prepare without headers.
+func (h *handler) judge(e *session.Entry) *ready {
 	r := &ready{
-		headers: told(&hc.Upstream, e), response: told(&hc.Downstream, e),
 		violated: h.violated(e), until: h.until(e), counts: h.counts(config.Method(e.Method)),
 		who: whoIs(&h.config.Consumer, e), acr: e.ACR, authTime: e.AuthTime,
 	}
 	r.who.header = plugin.JoinGroups(r.who.groups)
+	return r
+}
+
+func (h *handler) prepare(e *session.Entry) *ready {
+	hc := &h.config.Header
+	r := h.judge(e)
+	r.headers, r.response = told(&hc.Upstream, e), told(&hc.Downstream, e)
 	for _, x := range []struct {
 		to     *[]toldHeader
 		header config.TokenHeader
