@@ -49,3 +49,18 @@ func TestARequestOfNobodyCostsNoAllocationForIdentity(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestAStandInTakesNothingOver: what an earlier plugin left of somebody else does
+// not become the anonymous consumer's.
+func TestAStandInTakesNothingOver(t *testing.T) {
+	t.Parallel()
+	q := &Request{Consumers: NewConsumers(&entity.Set{Consumers: []*entity.Consumer{{ID: "1", Username: "guest"}}})}
+	q.Authenticate(nil, "credential")
+	q.Groups = []string{"admins"}
+	if !q.StandIn("guest") || q.Consumer == nil || q.Authenticated || q.Credential != "" || q.Groups != nil {
+		t.Errorf("stands in as %+v", q.Identity)
+	}
+	if q.StandIn("nobody") {
+		t.Error("nobody stands in")
+	}
+}

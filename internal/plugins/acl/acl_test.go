@@ -40,6 +40,7 @@ func vouched(groups ...string) func(q *plugin.Request) {
 	return func(q *plugin.Request) {
 		q.Authenticate(nil, "sub")
 		q.Groups = groups
+		q.Upstream.Set(plugin.HeaderAuthenticatedGroups, plugin.JoinGroups(groups)) // as openid-connect does
 	}
 }
 
@@ -86,6 +87,7 @@ func TestWhoPasses(t *testing.T) {
 		{"a stand-in with an allowed group", allow("guests"), standIn, 200, "X-Consumer-Groups: guests"},
 		{"a stand-in without", allow("admins"), standIn, 403, ""},
 		{"groups of a token", allow("a"), vouched("b", "a"), 200, "X-Authenticated-Groups: b, a"},
+		{"hidden groups of a token", with(allow("a"), "hide_groups_header"), vouched("b", "a"), 200, ""},
 		{"other groups of a token", allow("a"), vouched("b"), 403, ""},
 		{"denied groups of a token", deny("a"), vouched("a"), 403, ""},
 		{"a token with an empty list of groups", allow("a"), vouched([]string{}...), 403, ""},
