@@ -37,17 +37,18 @@ const maxRedirects = 3
 // moveTo is leaveFor for a target that needs no check: one of the
 // configuration.
 func (h *handler) moveTo(w http.ResponseWriter, v *visit, c *callback, target, fragment string) error {
+	if c.state.Place == targetInCookie {
+		v.cookies([]string{h.targetCookie(c.state, "", v.Secure)})
+	}
+	if c.state.Place == targetCut && target == c.state.Target {
+		// A page that waits for a person closes no loop, so it does not count.
+		return v.cutTarget(w, target)
+	}
 	if c.hasKey {
 		if h.browser.Redirects(c.key, target) >= maxRedirects {
 			return v.tooManyRedirects(c)
 		}
 		v.cookies(h.browser.Redirected(v.Visit, c.key, target))
-	}
-	if c.state.Place == targetInCookie {
-		v.cookies([]string{h.targetCookie(c.state, "", v.Secure)})
-	}
-	if c.state.Place == targetCut && target == c.state.Target {
-		return v.cutTarget(w, target)
 	}
 	if h.config.Session.Cookie.SameSite == session.SameSiteStrict {
 		return writeMoveOn(w, target+fragment)

@@ -227,6 +227,33 @@ func TestLongTargetsOfSeveralTabs(t *testing.T) {
 	}
 }
 
+func TestPagesThatWaitForAPersonCloseNoLoop(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	b := r.browser()
+	var replies []reply
+	for range 6 {
+		replies = append(replies, b.begin("/page?q="+strings.Repeat("x", 5000)))
+	}
+	for i, reply := range replies {
+		if a := b.callback(reply); a.status != http.StatusOK || !strings.Contains(a.body, "too long") {
+			t.Errorf("tab %d: %d %s", i, a.status, a.body)
+		}
+	}
+	// Positive control: as many redirects to one target are a loop.
+	b, replies = r.browser(), replies[:0]
+	for range 4 {
+		replies = append(replies, b.begin("/page"))
+	}
+	last := 0
+	for _, reply := range replies {
+		last = b.callback(reply).status
+	}
+	if last != http.StatusInternalServerError {
+		t.Errorf("positive control: %d", last)
+	}
+}
+
 func TestKeyCookieThatDoesNotReachTheRedirectURIIsExplained(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{config: map[string]any{"authorization_cookie_path": "/app"}})
