@@ -27,7 +27,7 @@ func (r *budgetRig) loginKinds() []budgetKind {
 	}
 	r.tb.Cleanup(func() { _ = c.Close() })
 	l.conn = c
-	return []budgetKind{{"no session", 26, l.start}, {"a whole login", 1040, l.whole}}
+	return []budgetKind{{"no session", 26, l.start}, {"a whole login", 425, l.whole}}
 }
 
 // budgetLogin is a browser that logs in over one connection and allocates

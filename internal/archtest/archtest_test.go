@@ -91,7 +91,7 @@ var foreign = map[string][]string{
 	"internal/router":      {},
 	"internal/plugin":      {},
 	"internal/practiceidp": {"github.com/go-jose/go-jose/v4"},
-	"internal/oidc":        {"github.com/go-jose/go-jose/v4", "golang.org/x/sync"},
+	"internal/oidc":        {"github.com/go-jose/go-jose/v4", "github.com/go-json-experiment/json/jsontext", "golang.org/x/sync"},
 	"internal/telemetry":   {"github.com/prometheus/client_golang/prometheus"},
 }
 

@@ -1,8 +1,12 @@
 package oidc
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -25,15 +29,20 @@ func FuzzDecodeObject(f *testing.F) {
 	jsonSeeds(f, `{"a":{"b":[1,2,{"c":null}]}}`)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		object, err := decodeObject(data)
-		if err != nil {
-			return
-		}
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.UseNumber()
 		var reference map[string]any
-		if err := json.Unmarshal(data, &reference); err != nil && !strings.Contains(err.Error(), "number") {
-			t.Errorf("accepted what encoding/json refuses: %v", err)
+		wrong := d.Decode(&reference)
+		if _, rest := d.Token(); wrong == nil && !errors.Is(rest, io.EOF) {
+			wrong = errJSONSyntax
 		}
-		if reference != nil && len(reference) != len(object) {
-			t.Errorf("%d members, encoding/json has %d", len(object), len(reference))
+		switch {
+		case errors.Is(err, errJSONSyntax) && wrong == nil:
+			t.Error("refused what encoding/json accepts")
+		case err == nil && wrong != nil:
+			t.Errorf("accepted what encoding/json refuses: %v", wrong)
+		case err == nil && !reflect.DeepEqual(reference, object):
+			t.Errorf("read %v, encoding/json reads %v", object, reference)
 		}
 	})
 }

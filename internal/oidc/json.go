@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Bounds on JSON of the provider, checked before anything is decoded. Real
@@ -65,13 +68,14 @@ func decodeObject(data []byte) (map[string]any, error) {
 	if err := boundJSON(data); err != nil {
 		return nil, err
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
+	// Half of a surrogate pair, written as an escape, becomes U+FFFD. Other
+	// octets that are not UTF-8 are refused above.
+	d := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	v, err := decodeValue(d)
 	if err != nil {
 		return nil, err
 	}
-	if d.InputOffset() < int64(len(data)) && len(bytes.TrimSpace(data[d.InputOffset():])) > 0 {
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, errJSONSyntax
 	}
 	object, ok := v.(map[string]any)
@@ -82,39 +86,49 @@ func decodeObject(data []byte) (map[string]any, error) {
 }
 
 // decodeValue reads one value; its recursion is as deep as boundJSON allows.
-func decodeValue(d *json.Decoder) (any, error) {
-	token, err := d.Token()
+func decodeValue(d *jsontext.Decoder) (any, error) {
+	token, err := d.ReadToken()
 	if err != nil {
 		return nil, errJSONSyntax
 	}
-	switch token {
-	case json.Delim('{'):
+	switch token.Kind() {
+	case '{':
 		return decodeMembers(d)
-	case json.Delim('['):
-		list := []any{}
-		for d.More() {
-			v, err := decodeValue(d)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, v)
-		}
-		return list, closing(d)
+	case '[':
+		return decodeList(d)
+	case '"':
+		return token.String(), nil
+	case '0':
+		return json.Number(token.String()), nil
+	case 't', 'f':
+		return token.Bool(), nil
+	case 'n':
+		return nil, nil //nolint:nilnil // null is a value
+	default:
+		return nil, errJSONSyntax
 	}
-	return token, nil
 }
 
-func decodeMembers(d *json.Decoder) (any, error) {
+func decodeList(d *jsontext.Decoder) (any, error) {
+	list := []any{}
+	for d.PeekKind() != ']' {
+		v, err := decodeValue(d)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, closing(d)
+}
+
+func decodeMembers(d *jsontext.Decoder) (any, error) {
 	object := map[string]any{}
-	for d.More() {
-		token, err := d.Token()
+	for d.PeekKind() != '}' {
+		token, err := d.ReadToken()
 		if err != nil {
 			return nil, errJSONSyntax
 		}
-		name, ok := token.(string)
-		if !ok {
-			return nil, errJSONSyntax
-		}
+		name := token.String()
 		v, err := decodeValue(d)
 		if err != nil {
 			return nil, err
@@ -127,8 +141,8 @@ func decodeMembers(d *json.Decoder) (any, error) {
 	return object, closing(d)
 }
 
-func closing(d *json.Decoder) error {
-	if _, err := d.Token(); err != nil {
+func closing(d *jsontext.Decoder) error {
+	if _, err := d.ReadToken(); err != nil {
 		return errJSONSyntax
 	}
 	return nil
