@@ -25,12 +25,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sallyport/test/process"
 )
 
 // gateway is a running gateway. proxy, secured and admin are the addresses of
 // its listeners: HTTP, HTTPS with HTTP/2, and the Admin API.
 type gateway struct {
-	*process
+	*process.Process
+	stdout                process.Output // the access records
 	proxy, secured, admin string
 	roots                 *x509.CertPool
 	atStart               counts
@@ -78,18 +81,18 @@ func startGatewayAt(t *testing.T, proxy, program string, env []string, config st
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g.process = startProcess(t, "sallyport", env, program, "start", "--config", file, "--log-format", "json",
-		"--proxy-listen", g.proxy, "--proxy-listen", g.secured+" ssl http2", "--admin-listen", g.admin,
-		"--tls-cert", certFile, "--tls-key", keyFile, "--shutdown-grace", "3s")
-	g.listens(t, g.proxy)
-	g.listens(t, g.admin)
+	g.Process = startProcess(t, process.Program{Path: program, Env: env, Stdout: &g.stdout, Args: []string{
+		"start", "--config", file, "--log-format", "json",
+		"--proxy-listen", g.proxy, "--proxy-listen", g.secured + " ssl http2", "--admin-listen", g.admin,
+		"--tls-cert", certFile, "--tls-key", keyFile, "--shutdown-grace", "3s",
+	}}, g.proxy, g.admin)
 	g.atStart = g.holds(t)
 	t.Cleanup(func() {
 		if !t.Failed() {
 			g.settles(t)
 		}
-		g.stop()
-		if text := g.stderr.String() + g.stdout.String(); strings.Contains(text, "DATA RACE") || strings.Contains(text, "panic") {
+		g.Stop()
+		if text := g.Output.String() + g.stdout.String(); strings.Contains(text, "DATA RACE") || strings.Contains(text, "panic") {
 			t.Errorf("the gateway says:\n%.8000s", text)
 		}
 	})
@@ -223,7 +226,7 @@ func (g *gateway) count(t *testing.T, series string) int {
 // the most since resetPeak.
 func (g *gateway) memory(t *testing.T, name string) int64 {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.PID()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +243,7 @@ func (g *gateway) memory(t *testing.T, name string) int64 {
 
 func (g *gateway) resetPeak(t *testing.T) {
 	t.Helper()
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", g.cmd.Process.Pid), []byte("5"), 0o600); err != nil {
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", g.PID()), []byte("5"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -31,7 +31,7 @@ func (g *gateway) holds(t *testing.T) counts {
 	t.Helper()
 	c := counts{goroutines: g.count(t, "go_goroutines")}
 	local := connections(t)
-	dir := fmt.Sprintf("/proc/%d/fd", g.cmd.Process.Pid)
+	dir := fmt.Sprintf("/proc/%d/fd", g.PID())
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)

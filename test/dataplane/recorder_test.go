@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"sallyport/test/process"
 )
 
 // sighting is a request that an upstream saw, or something that it could not
@@ -95,9 +97,8 @@ func nodeRecorder(t *testing.T) recorder {
 	t.Helper()
 	addr := freeAddr(t)
 	_, port, _ := net.SplitHostPort(addr)
-	p := startProcess(t, "node", nil, "node", filepath.Join("testdata", "recorder.js"), port)
-	p.listens(t, addr)
-	return recorder{addr, func(t *testing.T) []sighting { return lines[sighting](t, p.stdout.String()) }}
+	p := startProcess(t, process.Program{Path: "node", Args: []string{filepath.Join("testdata", "recorder.js"), port}}, addr)
+	return recorder{addr, func(t *testing.T) []sighting { return lines[sighting](t, p.Output.String()) }}
 }
 
 // lines are the complete lines of a log in JSON.
@@ -155,7 +156,7 @@ http {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	startProcess(t, "nginx", nil, "nginx", "-c", config, "-p", dir).listens(t, addr)
+	startProcess(t, process.Program{Path: "nginx", Args: []string{"-c", config, "-p", dir}}, addr)
 	return func(t *testing.T) string {
 		t.Helper()
 		b, err := os.ReadFile(file)

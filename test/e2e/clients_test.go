@@ -134,7 +134,7 @@ func (c clientExample) try(t *testing.T) {
 	if !strings.Contains(text, "Bearer ey") {
 		t.Errorf("the upstream got no token: %s", text)
 	}
-	if !strings.Contains(g.output.String(), c.step) {
+	if !strings.Contains(g.Output.String(), c.step) {
 		t.Errorf("no step %q in the output", c.step)
 	}
 
@@ -199,7 +199,7 @@ func TestSeveralClientsAtKeycloak(t *testing.T) {
 			t.Errorf("client_id=%s: after the logout at %s", argument, address)
 		}
 	}
-	if strings.Contains(g.output.String(), "verdict=failed") {
+	if strings.Contains(g.Output.String(), "verdict=failed") {
 		t.Error("a step failed, the revocation perhaps")
 	}
 }

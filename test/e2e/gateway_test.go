@@ -15,11 +15,12 @@ import (
 	"testing"
 
 	"sallyport/internal/echo"
+	"sallyport/test/process"
 )
 
 // gateway is a gateway on free ports of loopback.
 type gateway struct {
-	*process
+	*process.Process
 	proxy, admin string // host:port
 }
 
@@ -34,19 +35,21 @@ func newGateway(t *testing.T) *gateway {
 func (g *gateway) start(t *testing.T, env []string, args ...string) {
 	t.Helper()
 	var err error
-	g.process, err = startProcess("sallyport", append(env, "SALLYPORT_LOG_LEVEL=debug"), program(t),
-		append([]string{"start", "--proxy-listen", g.proxy, "--admin-listen", g.admin}, args...)...)
+	g.Process, err = process.Start(process.Program{
+		Name: "sallyport", Env: append(env, "SALLYPORT_LOG_LEVEL=debug"), Path: program(t),
+		Args: append([]string{"start", "--proxy-listen", g.proxy, "--admin-listen", g.admin}, args...),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	watch(t.Name(), g.output)
+	watch(t.Name(), &g.Output)
 	t.Cleanup(func() {
-		g.stop()
+		g.Stop()
 		if t.Failed() {
-			t.Logf("output of the gateway:\n%s", g.output)
+			t.Logf("output of the gateway:\n%s", &g.Output)
 		}
 	})
-	if err := g.waitFor(patience, func() bool { return answers("http://" + g.admin + "/status") }); err != nil {
+	if err := g.WaitFor(patience, func() bool { return answers("http://" + g.admin + "/status") }); err != nil {
 		t.Fatal(err)
 	}
 }

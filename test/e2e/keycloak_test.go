@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sallyport/test/process"
 )
 
 const keycloakVersion = "26.4.0"
@@ -33,26 +35,32 @@ func startKeycloak() (*keycloak, error) {
 		password, _ := running.User.Password()
 		return &keycloak{base: "http://" + running.Host, password: password}, nil
 	}
-	port, err := freePort()
+	port, err := process.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	management, err := freePort()
+	management, err := process.FreePort()
 	if err != nil {
 		return nil, err
 	}
 	k := &keycloak{base: "http://127.0.0.1:" + port, password: plant("Keycloak's administrator password")}
 	script := filepath.Join(root(), ".cache", "keycloak-"+keycloakVersion, "bin", "kc.sh")
-	p, err := startProcess("Keycloak", []string{
-		"KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD=" + k.password,
-		"JAVA_OPTS_KC_HEAP=-Xms96m -Xmx640m", "JAVA_OPTS_APPEND=-XX:TieredStopAtLevel=1",
-	}, script, "start-dev", "--http-host=127.0.0.1", "--http-port="+port,
-		"--http-management-port="+management, "--db=dev-mem", "--log-level=warn")
+	p, err := process.Start(process.Program{
+		Name: "Keycloak", Path: script,
+		Env: []string{
+			"KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD=" + k.password,
+			"JAVA_OPTS_KC_HEAP=-Xms96m -Xmx640m", "JAVA_OPTS_APPEND=-XX:TieredStopAtLevel=1",
+		},
+		Args: []string{
+			"start-dev", "--http-host=127.0.0.1", "--http-port=" + port,
+			"--http-management-port=" + management, "--db=dev-mem", "--log-level=warn",
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
-	suite.atEnd(p.stop)
-	return k, p.waitFor(keycloakPatience, func() bool {
+	suite.atEnd(p.Stop)
+	return k, p.WaitFor(keycloakPatience, func() bool {
 		return answers(k.base + "/realms/master/.well-known/openid-configuration")
 	})
 }

@@ -79,7 +79,7 @@ func (p *oidcProvider) logsIn(t *testing.T, g *gateway, step string) {
 	if answer.status != http.StatusOK || address != g.url("/page?hello=world") || !strings.Contains(answer.text, `"Authorization"`) {
 		t.Fatalf("%d at %s: %s", answer.status, address, answer.text)
 	}
-	if !strings.Contains(g.output.String(), step) {
+	if !strings.Contains(g.Output.String(), step) {
 		t.Errorf("no step %q in the output", step)
 	}
 }

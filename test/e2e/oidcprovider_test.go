@@ -27,6 +27,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"sallyport/test/process"
 )
 
 // authority is a certificate authority of one test.
@@ -81,7 +83,7 @@ func keyPEM(t *testing.T, key *ecdsa.PrivateKey) string {
 
 // oidcProvider is the certified oidc-provider under TLS, one for each test.
 type oidcProvider struct {
-	*process
+	*process.Process
 	issuer string
 	ca     *authority
 	caFile string
@@ -115,18 +117,21 @@ func startOIDCProvider(t *testing.T, ca *authority, settings map[string]any) *oi
 	if err := os.WriteFile(stdin, append(line, '\n'), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.process, err = startProcess("oidc-provider", []string{"SETTINGS=" + stdin}, "node", filepath.Join(root(), "test", "oidcprovider", "server.mjs"))
+	p.Process, err = process.Start(process.Program{
+		Name: "oidc-provider", Env: []string{"SETTINGS=" + stdin},
+		Path: "node", Args: []string{filepath.Join(root(), "test", "oidcprovider", "server.mjs")},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		p.stop()
+		p.Stop()
 		if t.Failed() {
-			t.Logf("output of oidc-provider:\n%s", p.output)
+			t.Logf("output of oidc-provider:\n%s", &p.Output)
 		}
 	})
 	client := p.client(nil)
-	if err := p.waitFor(patience, func() bool {
+	if err := p.WaitFor(patience, func() bool {
 		response, err := client.Get(p.issuer + "/.well-known/openid-configuration")
 		if err != nil {
 			return false

@@ -14,6 +14,7 @@ import (
 
 	"sallyport/internal/practiceidp"
 	"sallyport/internal/practiceidp/idptest"
+	"sallyport/test/process"
 )
 
 // outage is a gateway whose IdP logs everybody in without a page; Redis and the
@@ -63,14 +64,15 @@ services:
 	return o
 }
 
-func (o *outage) startRedis(t *testing.T) *process {
+func (o *outage) startRedis(t *testing.T) *process.Process {
 	t.Helper()
-	p, err := startProcess("redis-server", nil, "redis-server", "--bind", "127.0.0.1", "--port", o.redisPort,
-		"--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	p, err := process.Start(process.Program{Path: "redis-server", Args: []string{
+		"--bind", "127.0.0.1", "--port", o.redisPort, "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.stop)
+	t.Cleanup(p.Stop)
 	return p
 }
 
@@ -146,11 +148,11 @@ func TestRedisThatIsDownOrHangingIs503AndHealsByItself(t *testing.T) {
 	p := o.person(t)
 	p.arrives() // healed without a restart
 
-	if err := redis.cmd.Process.Signal(syscall.SIGSTOP); err != nil { // hanging
+	if err := redis.Signal(syscall.SIGSTOP); err != nil { // hanging
 		t.Fatal(err)
 	}
 	o.unavailable(t, p, up)
-	if err := redis.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+	if err := redis.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	logins := o.idp.Calls("authorize")
@@ -159,7 +161,7 @@ func TestRedisThatIsDownOrHangingIs503AndHealsByItself(t *testing.T) {
 		t.Error("the session did not survive the hanging")
 	}
 
-	redis.stop() // down later
+	redis.Stop() // down later
 	o.unavailable(t, p, up)
 	o.startRedis(t) // and empty: the session is gone, a login makes a new one
 	p.arrives()

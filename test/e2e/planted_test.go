@@ -10,13 +10,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"sallyport/test/process"
 )
 
 // planted are the secrets of the run and the outputs in which none may appear.
 type planted struct {
 	mu      sync.Mutex
 	values  map[string]string // value → what it is
-	outputs map[string]*output
+	outputs map[string]*process.Output
 }
 
 // plant makes a new secret of at least 32 characters.
@@ -41,11 +43,11 @@ func note(what, value string) {
 }
 
 // watch adds an output to those in which no secret may appear.
-func watch(name string, o *output) {
+func watch(name string, o *process.Output) {
 	suite.planted.mu.Lock()
 	defer suite.planted.mu.Unlock()
 	if suite.planted.outputs == nil {
-		suite.planted.outputs = map[string]*output{}
+		suite.planted.outputs = map[string]*process.Output{}
 	}
 	suite.planted.outputs[name] = o
 }

@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"sallyport/test/process"
 )
 
 // redisServer is a Redis with a password, empty at first, for one test.
 type redisServer struct {
-	*process
+	*process.Process
 	port, password string
 	client         rueidis.Client
 }
@@ -23,13 +25,15 @@ func startRedis(t *testing.T) *redisServer {
 	t.Helper()
 	r := &redisServer{port: mustFreePort(t), password: plant("the Redis password")}
 	var err error
-	r.process, err = startProcess("redis-server", nil, "redis-server", "--bind", "127.0.0.1", "--port", r.port,
-		"--requirepass", r.password, "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	r.Process, err = process.Start(process.Program{Path: "redis-server", Args: []string{
+		"--bind", "127.0.0.1", "--port", r.port,
+		"--requirepass", r.password, "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(r.stop)
-	err = r.waitFor(10*time.Second, func() bool {
+	t.Cleanup(r.Stop)
+	err = r.WaitFor(10*time.Second, func() bool {
 		r.client, err = rueidis.NewClient(rueidis.ClientOption{
 			InitAddress: []string{"127.0.0.1:" + r.port}, Password: r.password, DisableCache: true,
 		})

@@ -3,7 +3,6 @@ package script
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"sallyport/test/process"
 )
 
 // binaries is the directory of the built program.
@@ -61,15 +62,7 @@ func TestScripts(t *testing.T) {
 }
 
 // freeAddress is an address of loopback that was free a moment ago.
-// Ports that connections get by themselves are left out: one could be taken
-// before the program that is to listen there has started.
-func freeAddress() (address string, err error) {
-	for range 100 {
-		address = fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
-		var l net.Listener
-		if l, err = net.Listen("tcp4", address); err == nil {
-			return address, l.Close()
-		}
-	}
-	return "", err
+func freeAddress() (string, error) {
+	port, err := process.FreePort()
+	return "127.0.0.1:" + port, err
 }

@@ -49,7 +49,7 @@ func (w *world) measure() (s sample, err error) {
 	if err != nil || status != http.StatusOK {
 		return s, fmt.Errorf("/metrics: status %d (%w)", status, err)
 	}
-	pid := w.gateway.cmd.Process.Pid
+	pid := w.gateway.PID()
 	files, err := openFiles(pid)
 	if err != nil {
 		return s, err

@@ -10,9 +10,9 @@ import (
 	"net"
 	"net/http"
 	"testing"
-	"time"
 
 	"sallyport/internal/practiceidp"
+	"sallyport/test/process"
 )
 
 // The client and the accounts at the IdP.
@@ -46,7 +46,7 @@ type world struct {
 	up         *upstream
 	records    *records
 	transports *transports
-	gateway    *process
+	gateway    *process.Process
 	admin      string // host:port
 	caller     *http.Client
 
@@ -71,11 +71,9 @@ func newWorld(t *testing.T, race bool) *world {
 	w.secure = &site{name: "secure", host: "secure.test", scheme: "https", port: secure, storage: "redis", cookie: "__Host-session", plugin: "00000000-0000-4000-8000-000000000004"}
 
 	redisPort := freePort(t)
-	ignore := func([]byte) {}
-	redis := startProcess(t, "redis-server", []string{
+	startProcess(t, process.Program{Path: "redis-server", Args: []string{
 		"--bind", "127.0.0.1", "--port", redisPort, "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
-	}, ignore, ignore)
-	redis.waitFor(t, func() bool { return listens(redisPort) })
+	}}, func() bool { return process.Listens("127.0.0.1:" + redisPort) })
 	w.up = startUpstream(t, l)
 	var users []practiceidp.User
 	for i := range numUsers {
@@ -91,11 +89,10 @@ func newWorld(t *testing.T, race bool) *world {
 	certFile, keyFile, roots := certificate(t, w.secure.host)
 	w.transports = newTransports(roots)
 	t.Cleanup(w.transports.closeIdle)
-	w.gateway = startProcess(t, build(t, race), []string{
+	w.gateway = startProcess(t, process.Program{Path: build(t, race), Args: []string{
 		"start", "--proxy-listen", "127.0.0.1:" + plain, "--proxy-listen", "127.0.0.1:" + secure + " ssl http2",
 		"--tls-cert", certFile, "--tls-key", keyFile, "--admin-listen", w.admin, "--log-format", "json",
-	}, w.records.access, w.records.log)
-	w.gateway.waitFor(t, func() bool {
+	}, Stdout: &lines{each: w.records.access}, Stderr: &lines{each: w.records.log}}, func() bool {
 		status, _, err := w.call(http.MethodGet, "/status", nil)
 		return err == nil && status == http.StatusOK
 	})
@@ -105,14 +102,6 @@ func newWorld(t *testing.T, race bool) *world {
 func userName(i int) string { return fmt.Sprintf("user-%03d", i) }
 
 func (w *world) sessionSites() []*site { return []*site{w.memory, w.redis, w.cookie, w.secure} }
-
-func listens(port string) bool {
-	c, err := net.DialTimeout("tcp", "127.0.0.1:"+port, time.Second)
-	if err == nil {
-		_ = c.Close() // nothing was said
-	}
-	return err == nil
-}
 
 // configure makes the configuration that is served.
 func (w *world) configure(redisPort string) {
