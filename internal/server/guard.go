@@ -23,6 +23,9 @@ type guard struct {
 	now     func() time.Time
 	// body is nil for a request without one.
 	body *guardedBody
+	// held counts what net/http keeps of an answer of HTTP/2 until there is more
+	// or the handler is done.
+	held int
 	// wrote tells that the final head is out, hijacked that the connection is
 	// somebody else's.
 	wrote, hijacked bool
@@ -84,14 +87,24 @@ func (g *guard) Write(p []byte) (int, error) {
 	if !g.wrote {
 		g.WriteHeader(http.StatusOK)
 	}
+	if g.r.ProtoMajor == 2 {
+		if g.held += len(p); g.held <= heldBack {
+			return g.w.Write(p) // nobody waits; three turns of its loop are spared
+		}
+		g.held = heldBack
+	}
 	g.start()
 	defer g.stop()
 	return g.w.Write(p)
 }
 
+// heldBack is how much of an answer of HTTP/2 net/http sends only when there is
+// more, or when it is flushed or complete.
+const heldBack = 4 << 10
+
 // FlushError is what http.ResponseController calls.
 func (g *guard) FlushError() error {
-	g.wrote = true
+	g.wrote, g.held = true, 0
 	g.start()
 	defer g.stop()
 	return g.control.Flush()
