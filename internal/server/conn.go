@@ -369,7 +369,8 @@ func (c *conn) handshake() (proceed, handedOver bool) {
 	if c.front.stopping.Load() {
 		return false, false
 	}
-	t := tls.Server(c.connection, c.front.tls)
+	below := &switched{c.connection}
+	t := tls.Server(below, c.front.tls)
 	c.net = t
 	if err := t.HandshakeContext(context.Background()); err != nil { // the sweeper bounds it
 		if plain, ok := errors.AsType[tls.RecordHeaderError](err); ok && plain.Conn != nil && canonicalByte[0][plain.RecordHeader[0]] != 0 {
@@ -382,6 +383,7 @@ func (c *conn) handshake() (proceed, handedOver bool) {
 	state := t.ConnectionState()
 	if state.NegotiatedProtocol == "h2" && c.front.h2 != nil {
 		c.enter(handed)
+		below.Conn = newGathered(c.connection, c.front.opts.ClientTimeout)
 		return false, c.front.h2.pass(t)
 	}
 	c.tls = &state
