@@ -3,7 +3,6 @@ package openidconnect_test
 import (
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"sallyport/internal/plugins/openidconnect"
+	"sallyport/internal/practiceidp"
 	"sallyport/internal/schema"
 )
 
@@ -298,18 +298,27 @@ func TestFieldsOfAPIClients(t *testing.T) {
 	for _, row := range apiRows() {
 		t.Run(row.field, func(t *testing.T) {
 			t.Parallel()
-			standard := row.observe(newRig(t, rigOptions{config: row.base}))
-			if standard == row.want {
-				t.Errorf("without the change %q is observed as well", standard)
-			}
-			config := maps.Clone(row.base)
-			maps.Copy(config, row.change)
-			r := newRig(t, rigOptions{config: config})
-			r.changed = true
-			if got := row.observe(r); got != row.want {
-				t.Errorf("observed %q, want %q (by default %q)", got, row.want, standard)
-			}
+			row.try(t, nil)
 		})
+	}
+}
+
+// try observes both cases, and the rest of a change that has several parts.
+func (row fieldRow) try(t *testing.T, idp func(*practiceidp.Options)) {
+	t.Helper()
+	standard := row.observe(newRig(t, rigOptions{config: row.base, idp: idp}))
+	if standard == row.want {
+		t.Errorf("without the change %q is observed as well", standard)
+	}
+	config := with(map[string]any{}, row.base, row.change)
+	r := newRig(t, rigOptions{config: config, idp: idp})
+	r.changed = true
+	if got := row.observe(r); got != row.want {
+		t.Errorf("observed %q, want %q (by default %q)", got, row.want, standard)
+	}
+	if len(row.change) > 1 {
+		rest := newRig(t, rigOptions{config: row.base, idp: idp})
+		observeRest(t, rest, row.base, row.change, row.field, row.observe, row.want)
 	}
 }
 
