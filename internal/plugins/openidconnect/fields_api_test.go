@@ -11,22 +11,8 @@ import (
 	"time"
 
 	"sallyport/internal/plugins/openidconnect"
-	"sallyport/internal/practiceidp"
 	"sallyport/internal/schema"
 )
-
-// fieldRow shows that a field does something: what is observed with the change
-// is want, and without it something else.
-type fieldRow struct {
-	field string
-	// base is the configuration of both observations, beside the rig's own.
-	base map[string]any
-	// change is laid over it for the second one.
-	change map[string]any
-	// observe says in a word what can be seen from outside.
-	observe func(r *rig) string
-	want    string
-}
 
 // status is the observable of a request.
 func status(a answer) string { return fmt.Sprint(a.status) }
@@ -300,25 +286,6 @@ func TestFieldsOfAPIClients(t *testing.T) {
 			t.Parallel()
 			row.try(t, nil)
 		})
-	}
-}
-
-// try observes both cases, and the rest of a change that has several parts.
-func (row fieldRow) try(t *testing.T, idp func(*practiceidp.Options)) {
-	t.Helper()
-	standard := row.observe(newRig(t, rigOptions{config: row.base, idp: idp}))
-	if standard == row.want {
-		t.Errorf("without the change %q is observed as well", standard)
-	}
-	config := with(map[string]any{}, row.base, row.change)
-	r := newRig(t, rigOptions{config: config, idp: idp})
-	r.changed = true
-	if got := row.observe(r); got != row.want {
-		t.Errorf("observed %q, want %q (by default %q)", got, row.want, standard)
-	}
-	if len(row.change) > 1 {
-		rest := newRig(t, rigOptions{config: row.base, idp: idp})
-		observeRest(t, rest, row.base, row.change, row.field, row.observe, row.want)
 	}
 }
 
