@@ -76,8 +76,8 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // scratch
 	b := &bench{
-		settings: s, progress: progress, dir: dir,
-		now: time.Now, patience: patience,
+		settings: s, progress: progress, dir: dir, patience: patience,
+		now: time.Now,
 	}
 	if s.quick {
 		b.patience = 0
