@@ -21,7 +21,7 @@ fmt: $(BIN)/golangci-lint ## Format the code
 	$(BIN)/golangci-lint fmt ./...
 fuzz: ## Run every fuzz target for a moment beyond its seeds
 	tools/fuzz
-bench: ## Measure beside nginx and other gateways (15 minutes); writes docs/performance.md
+bench: ## Measure beside nginx and other gateways (17 to 20 minutes); writes docs/performance.md
 	tools/benchdeps
 	bench/run
 microbench: ## Compare the micro-benchmarks with those of another commit, BASE (HEAD unless set)

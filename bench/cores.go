@@ -52,6 +52,67 @@ func split(all cores, n int) (proxy, load cores, err error) {
 	return all[:n], all[n:], nil
 }
 
+// siblings are the cores that share their circuits with one of ours, itself
+// included: on machines with hyper-threading two.
+func siblings(core int) (cores, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", core))
+	if errors.Is(err, os.ErrNotExist) {
+		return cores{core}, nil // nobody tells
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseCores(strings.TrimSpace(string(text)))
+}
+
+// parseCores reads the kernel's notation: 0,2-3.
+func parseCores(list string) (cores, error) {
+	var found cores
+	for part := range strings.SplitSeq(list, ",") {
+		low, high, several := strings.Cut(part, "-")
+		if !several {
+			high = low
+		}
+		from, err := strconv.Atoi(low)
+		if err != nil {
+			return nil, err
+		}
+		to, err := strconv.Atoi(high)
+		if err != nil {
+			return nil, err
+		}
+		for core := from; core <= to; core++ {
+			found = append(found, core)
+		}
+	}
+	return found, nil
+}
+
+// apart leaves those cores out of the load's that share their circuits with the
+// proxy's, where others are left.
+func apart(proxy, load cores, siblings func(core int) (cores, error)) (cores, error) {
+	near := map[int]bool{}
+	for _, core := range proxy {
+		all, err := siblings(core)
+		if err != nil {
+			return nil, err
+		}
+		for _, sibling := range all {
+			near[sibling] = true
+		}
+	}
+	var far cores
+	for _, core := range load {
+		if !near[core] {
+			far = append(far, core)
+		}
+	}
+	if len(far) == 0 {
+		return load, nil
+	}
+	return far, nil
+}
+
 // confine moves this process, with all its threads, to some cores.
 func confine(ctx context.Context, where cores) error {
 	if len(where) == 0 {

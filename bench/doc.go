@@ -9,6 +9,8 @@
 // of them alike; ratios are taken within a round, and the median of the rounds
 // is shown with its spread.
 //
+// A measurement that others on the machine disturbed is made again (others.go).
+//
 // What is compared is the CPU time of the proxy for a request, by the kernel's
 // clock of the process: requests per second depend on what the load generator
 // leaves of the machine, CPU per request does not.

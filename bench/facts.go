@@ -15,7 +15,7 @@ import (
 )
 
 // facts tell on what, with what and how was measured.
-func (b *bench) facts(ctx context.Context) ([]report.Fact, error) {
+func (b *bench) facts(ctx context.Context, probes []*probe) ([]report.Fact, error) {
 	processor, err := processorName()
 	if err != nil {
 		return nil, err
@@ -45,6 +45,7 @@ func (b *bench) facts(ctx context.Context) ([]report.Fact, error) {
 		{Name: "loaded by", Value: "wrk " + output(ctx, `wrk \S*?([\d.]+)`, "wrk", "-v") + ", h2load " + output(ctx, `nghttp2/(\S+)`, "h2load", "--version")},
 		{Name: "rounds", Value: fmt.Sprintf("%d of %v for each row, %d connections", b.rounds, b.duration, b.connections)},
 		{Name: "cores", Value: fmt.Sprintf("the proxy on %s, everything else on %s", b.proxyCores, b.loadCores)},
+		{Name: "others meanwhile", Value: b.disturbance(probes)},
 		{Name: "counted", Value: fmt.Sprintf("%d logins a round, %d at other gateways, %d idle connections", c.logins, c.peerLogins, c.connections)},
 	}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -78,8 +79,8 @@ func (b *bench) startGateway(ctx context.Context, g *gateway, where cores) error
 	return err
 }
 
-// writeConfig writes the declarative file: a bare route, and one for each way
-// to keep a session.
+// writeConfig writes the declarative file: a bare route, one for each way to
+// keep a session, and one for each kind of API client.
 func (b *bench) writeConfig(g *gateway) (string, error) {
 	redisPort, err := strconv.Atoi(port(b.addresses.redis))
 	if err != nil {
@@ -101,6 +102,11 @@ func (b *bench) writeConfig(g *gateway) (string, error) {
 			"session_storage": storage, "session_cookie_name": sessionCookie,
 			"redis": map[string]any{"host": "127.0.0.1", "port": redisPort},
 		}}))
+	}
+	for host, own := range apis() {
+		config := map[string]any{"issuer": b.issuer(), "client_id": []any{clientID}, "client_secret": []any{clientKey}}
+		maps.Copy(config, own)
+		services = append(services, service(host, map[string]any{"name": "openid-connect", "config": config}))
 	}
 	text, err := json.Marshal(map[string]any{"_format_version": "3.0", "services": services})
 	if err != nil {

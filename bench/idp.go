@@ -57,12 +57,12 @@ func (b *bench) issuer() string { return "http://" + b.addresses.idp }
 func (b *bench) startIdP(ctx context.Context, callbacks []string) error {
 	filled := map[string]any{"entitlements": noise(accessFiller)}
 	users := []practiceidp.User{{
-		Name: heavyAccount, AccessTokenClaims: filled,
+		Name: heavyAccount, Password: password, AccessTokenClaims: filled,
 		Claims: map[string]any{"email": "heavy@example.com", "email_verified": true, "memberships": noise(heavyFiller)},
 	}}
 	for n := range accounts {
 		users = append(users, practiceidp.User{
-			Name: account(n), AccessTokenClaims: filled,
+			Name: account(n), Password: password, AccessTokenClaims: filled,
 			Claims: map[string]any{"email": account(n) + "@example.com", "email_verified": true},
 		})
 	}

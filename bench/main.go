@@ -76,8 +76,11 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // scratch
 	b := &bench{
-		settings: s, progress: progress, dir: dir,
+		settings: s, progress: progress, dir: dir, patience: patience,
 		now: time.Now,
+	}
+	if s.quick {
+		b.patience = 0
 	}
 	defer b.stop()
 	if err := b.start(ctx); err != nil {
@@ -98,7 +101,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if s.document == "" || broken != nil {
 		return broken
 	}
-	facts, err := b.facts(ctx)
+	facts, err := b.facts(ctx, p.probes())
 	if err != nil {
 		return err
 	}
@@ -163,7 +166,7 @@ func (b *bench) measure(ctx context.Context, probes []*probe) error {
 // is broken.
 func (b *bench) attempt(ctx context.Context, p *probe) (figures, error) {
 	for tries := 1; ; tries++ {
-		f, err := p.measure(ctx)
+		f, err := b.undisturbed(ctx, p)
 		if err == nil || tries == 3 || ctx.Err() != nil {
 			return f, err
 		}

@@ -111,7 +111,7 @@ func TestAProbeThatFailsLeavesTheOthersAlone(t *testing.T) {
 	}
 	absent := &probe{name: "absent", prepare: func(context.Context) error { return absence("not installed") }}
 	broken, stumbling, good := newProbe("broken", 100), newProbe("stumbling", 2), newProbe("good", 0)
-	b := &bench{settings: settings{rounds: 2}, progress: io.Discard}
+	b := &bench{settings: settings{rounds: 2}, progress: io.Discard, now: time.Now}
 	err := b.measure(t.Context(), []*probe{absent, broken, stumbling, good})
 	if err == nil || !strings.Contains(err.Error(), "broken: no answer") || strings.Contains(err.Error(), "stumbling") {
 		t.Errorf("error %v", err)
@@ -143,6 +143,60 @@ func TestSplitOfCores(t *testing.T) {
 	}
 }
 
+// Where hyper-threads are in pairs, the proxy's twin stays idle, unless nothing
+// else is left.
+func TestLoadKeepsFromTheProxysTwin(t *testing.T) {
+	t.Parallel()
+	paired := func(core int) (cores, error) { return parseCores(map[bool]string{true: "0-1", false: "2,3"}[core < 2]) }
+	for name, c := range map[string]struct{ proxy, load, want cores }{
+		"four threads":            {cores{0}, cores{1, 2, 3}, cores{2, 3}},
+		"two threads of one core": {cores{0}, cores{1}, cores{1}},
+		"a whole core":            {cores{0, 1}, cores{2, 3}, cores{2, 3}},
+	} {
+		if got, err := apart(c.proxy, c.load, paired); err != nil || got.String() != c.want.String() {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, c.want)
+		}
+	}
+	for _, bad := range []string{"", "a", "1-b"} {
+		if got, err := parseCores(bad); err == nil {
+			t.Errorf("%q: %v", bad, got)
+		}
+	}
+}
+
+func TestWorkOfOthersIsWhatNobodyOfUsDid(t *testing.T) {
+	t.Parallel()
+	before := usage{cores: 10 * time.Second, ours: 4 * time.Second, total: 1000}
+	after := usage{cores: 12 * time.Second, ours: 5500 * time.Millisecond, total: 1200} // half a second of two
+	if got := after.since(before); got != 0.25 {
+		t.Errorf("%v", got)
+	}
+	if got := before.since(before); got != 0 {
+		t.Errorf("no time: %v", got)
+	}
+	after.ours += time.Second // ticks are coarse
+	if got := after.since(before); got != 0 {
+		t.Errorf("less than nothing: %v", got)
+	}
+}
+
+// What others disturb is measured again, thrice at most and as long as patience
+// lasts, and the best of it counts.
+func TestDisturbedMeasurementsAreRepeated(t *testing.T) {
+	t.Parallel()
+	for patience, most := range map[time.Duration]int{0: 1, time.Hour: 3} {
+		calls := 0
+		b := &bench{now: time.Now, patience: patience, progress: io.Discard}
+		p := &probe{measure: func(context.Context) (figures, error) {
+			calls++
+			return figures{amount: float64(calls)}, nil
+		}}
+		if f, err := b.undisturbed(t.Context(), p); err != nil || calls < 1 || calls > most || f.amount < 1 {
+			t.Errorf("patience %v: %d calls, %+v, %v", patience, calls, f, err)
+		}
+	}
+}
+
 func TestTimesOfCores(t *testing.T) {
 	t.Parallel()
 	const stat = "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 1 2 3 40 5 6 7 8 100 100\ncpu1 1 1 1 20 1 1 1 1 0 0\ncpu11 9 9 9 9 9 9 9 9 9 9\nintr 1\n"
@@ -150,8 +204,8 @@ func TestTimesOfCores(t *testing.T) {
 		of   cores
 		want times
 	}{
-		"one core":  {cores{0}, times{idle: 45, total: 72}},
-		"two cores": {cores{0, 1}, times{idle: 66, total: 99}},
+		"one core":  {cores{0}, times{idle: 45, worked: 14, total: 72}},
+		"two cores": {cores{0, 1}, times{idle: 66, worked: 18, total: 99}},
 	} {
 		if got, err := parseTimes(stat, c.of); err != nil || got != c.want {
 			t.Errorf("%s: %+v, %v, want %+v", name, got, err, c.want)

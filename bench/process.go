@@ -21,6 +21,8 @@ import (
 type process struct {
 	cmd *exec.Cmd
 	log *bytes.Buffer
+	// cores is how many it may run on.
+	cores int
 }
 
 // program is what spawn starts.
@@ -41,7 +43,7 @@ type program struct {
 func (b *bench) spawn(ctx context.Context, what program) (*process, error) {
 	args := slices.Concat([]string{"-c", what.cores.String(), what.name}, what.args)
 	//nolint:gosec,noctx // names and arguments are this program's; stop ends it
-	p := &process{cmd: exec.Command("taskset", args...), log: &bytes.Buffer{}}
+	p := &process{cmd: exec.Command("taskset", args...), log: &bytes.Buffer{}, cores: len(what.cores)}
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		return nil, err

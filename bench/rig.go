@@ -13,6 +13,7 @@ type bench struct {
 	settings
 	progress              io.Writer
 	now                   func() time.Time
+	patience              time.Duration // what is left of it
 	dir                   string
 	binary                string // of sallyport
 	certificate, key      string // files
@@ -66,6 +67,9 @@ func (b *bench) start(ctx context.Context) error {
 		return err
 	}
 	if b.proxyCores, b.loadCores, err = split(all, b.coreCount); err != nil {
+		return err
+	}
+	if b.loadCores, err = apart(b.proxyCores, b.loadCores, siblings); err != nil {
 		return err
 	}
 	b.say("the proxy runs on core %s, everything else on %s", b.proxyCores, b.loadCores)

@@ -32,6 +32,7 @@ func (b *bench) plan() *plan {
 			},
 		},
 		b.sessionRows(bare, same),
+		b.apiRows(bare),
 		[]*row{{
 			id: "redirect", what: "no session: redirect to the IdP, nothing stored", probe: b.anonymous(),
 			comparisons: []comparison{{with: redirect, must: 3, reach: 2.2}},

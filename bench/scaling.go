@@ -114,8 +114,9 @@ func (b *bench) busy(p *probe, n int) *probe {
 	return p
 }
 
-// times are those of some cores together, in ticks.
-type times struct{ idle, total int64 }
+// times are those of some cores together, in ticks. worked is without interrupts,
+// which no process is charged for, and with what the host gave to others.
+type times struct{ idle, worked, total int64 }
 
 func readTimes(of cores) (times, error) {
 	text, err := os.ReadFile("/proc/stat")
@@ -126,7 +127,7 @@ func readTimes(of cores) (times, error) {
 }
 
 // parseTimes reads /proc/stat: a line for each core, of which the fourth and the
-// fifth figure are idle time.
+// fifth figure are idle time, the sixth and the seventh interrupts.
 func parseTimes(stat string, of cores) (times, error) {
 	wanted := map[string]bool{}
 	for _, core := range of {
@@ -145,8 +146,12 @@ func parseTimes(stat string, of cores) (times, error) {
 				return times{}, err
 			}
 			t.total += n
-			if i == 3 || i == 4 {
+			switch i {
+			case 3, 4:
 				t.idle += n
+			case 5, 6: // interrupts
+			default:
+				t.worked += n
 			}
 		}
 	}

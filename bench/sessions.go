@@ -6,19 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// script makes wrk choose another cookie for each request, from a file. The
-// requests are made before the first one is sent.
+// script makes wrk choose another value of a header for each request, from a
+// file. The requests are made before the first one is sent.
 const script = `local requests, last = {}, 0
 function init(args)
-  for cookie in io.lines(%q) do
-    requests[#requests + 1] = wrk.format("GET", "/", {["Host"] = %q, ["Cookie"] = cookie})
+  for value in io.lines(%q) do
+    requests[#requests + 1] = wrk.format("GET", "/", {["Host"] = %q, [%q] = value})
   end
 end
 function request()
@@ -39,18 +37,12 @@ func (b *bench) manySessions(n int) *probe {
 		if err != nil {
 			return nil, load{}, err
 		}
-		list, program := filepath.Join(b.dir, "cookies"), filepath.Join(b.dir, "cookies.lua")
-		if err := os.WriteFile(list, []byte(strings.Join(cookies, "\n")+"\n"), 0o600); err != nil {
-			return nil, load{}, err
-		}
 		_, host, _ := strings.Cut(g.hostHeader(memoryHost), ": ")
-		if err := os.WriteFile(program, fmt.Appendf(nil, script, list, host), 0o600); err != nil {
-			return nil, load{}, err
-		}
+		program, err := b.turns("cookies", host, "Cookie", cookies)
 		return g.process, load{
 			url: "http://" + g.plain + "/", script: program,
 			headers: []string{g.hostHeader(memoryHost), "Cookie: " + cookies[0]}, // for the check; the script has its own
-		}, nil
+		}, err
 	})
 }
 

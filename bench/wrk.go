@@ -21,6 +21,9 @@ type figures struct {
 	perSecond float64
 	// p99 is the latency that 99 of 100 requests stay below.
 	p99 time.Duration
+	// busy is the share of its cores' time that the proxy used, others that of
+	// the whole machine which was used by nobody of us.
+	busy, others float64
 	// amount is the figure of a probe that counts something else.
 	amount float64
 }
@@ -55,6 +58,7 @@ func (b *bench) load(ctx context.Context, proxy *process, args []string, parse f
 	if err != nil {
 		return figures{}, err
 	}
+	start := b.now()
 	//nolint:gosec // arguments are this program's
 	out, err := exec.CommandContext(ctx, "taskset", args...).CombinedOutput()
 	if err != nil {
@@ -68,6 +72,7 @@ func (b *bench) load(ctx context.Context, proxy *process, args []string, parse f
 	if err != nil {
 		return figures{}, fmt.Errorf("%s: %w\n%s", args[2], err, out)
 	}
+	f.busy = float64(after-before) / float64(b.now().Sub(start)) / float64(proxy.cores)
 	f.cpu = (after - before) / time.Duration(requests)
 	return f, nil
 }
@@ -109,6 +114,12 @@ func (f figures) String() string {
 	}
 	if f.p99 > 0 {
 		parts = append(parts, fmt.Sprintf("p99 %v", f.p99))
+	}
+	if f.busy > 0 {
+		parts = append(parts, fmt.Sprintf("busy %.0f %%", 100*f.busy))
+	}
+	if f.others > 0 {
+		parts = append(parts, fmt.Sprintf("others %.0f %%", 100*f.others))
 	}
 	if f.amount > 0 {
 		parts = append(parts, fmt.Sprintf("%.2f", f.amount))

@@ -67,9 +67,18 @@ func (d *documentSource) get(ctx context.Context) (*Metadata, error) {
 	return d.renew(ctx, good)
 }
 
-// renew fetches, sharing the call with others, and falls back on good.
+// renew fetches, sharing the call with others, and falls back on good. A call
+// that ended since the caller saw good is shared as well.
 func (d *documentSource) renew(ctx context.Context, good *Metadata) (*Metadata, error) {
-	md, _, err := d.flights.join(ctx, d.fetch)
+	md, _, err := d.flights.join(ctx, func(ctx context.Context) (*Metadata, error) {
+		d.mu.Lock()
+		newer := d.good
+		d.mu.Unlock()
+		if newer != nil && newer != good {
+			return newer, nil
+		}
+		return d.fetch(ctx)
+	})
 	if err == nil {
 		return md, nil
 	}

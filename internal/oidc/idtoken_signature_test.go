@@ -5,8 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -181,5 +183,33 @@ func TestIDTokenShape(t *testing.T) {
 				t.Error("the error holds the token")
 			}
 		})
+	}
+}
+
+// TestEachCheckRefusesByItself: a token that breaks two rules is refused though
+// one of them is not asked for.
+func TestEachCheckRefusesByItself(t *testing.T) {
+	t.Parallel()
+	tp := newTestProvider(t)
+	p := tp.relyingParty(t)
+	claims := tp.claims()
+	claims["exp"] = now(-1)
+	both := sign(t, jose.RS256, otherRSAKey(), "rsa", claims, nil)
+	for name, tc := range map[string]struct {
+		check func(*IDTokenCheck)
+		want  error
+	}{
+		"expired and forged":                       {func(*IDTokenCheck) {}, ErrIDToken},
+		"where signatures are not verified":        {func(c *IDTokenCheck) { c.SkipSignature = true }, ErrExpired},
+		"where claims are not verified":            {func(c *IDTokenCheck) { c.SkipClaims = true }, ErrSignature},
+		"the control, where neither is asked for":  {func(c *IDTokenCheck) { c.SkipSignature, c.SkipClaims = true, true }, nil},
+		"a leeway for the one helps not the other": {func(c *IDTokenCheck) { c.Leeway = time.Hour }, ErrSignature},
+	} {
+		check := tp.check()
+		tc.check(&check)
+		got, err := p.VerifyIDToken(t.Context(), both, check)
+		if !errors.Is(err, tc.want) || (got == nil) != (tc.want != nil) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

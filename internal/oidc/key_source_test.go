@@ -308,3 +308,25 @@ func TestKeyChoice(t *testing.T) {
 		})
 	}
 }
+
+// TestExtraKeySetAtAnAddressOfTheIssuer: what is found at one address is told
+// apart by what it is asked for.
+func TestExtraKeySetAtAnAddressOfTheIssuer(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"its key set": pathKeys, "its document": pathDocument} {
+		tp := newTestProvider(t)
+		p := tp.relyingParty(t, func(o *Options) { o.ExtraJWKSURIs = []string{tp.server.URL + path} })
+		for range 2 {
+			if err := verify(t, p, tp, idToken(t, tp.claims())); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if err := verify(t, p, tp, sign(t, jose.RS256, otherRSAKey(), "extra", tp.claims(), nil)); err == nil {
+				t.Errorf("%s: a foreign key counts", name)
+			}
+			if md, err := p.Metadata(t.Context()); err != nil || md.TokenEndpoint == "" {
+				t.Errorf("%s: the document is lost: %v", name, err)
+			}
+			tp.clock.advance(2 * time.Hour) // everything is fetched again
+		}
+	}
+}

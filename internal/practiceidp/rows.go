@@ -62,6 +62,8 @@ func protocolRows() []*row {
 			claims["sub"] = sub + "invalid"
 		}},
 		{name: "userinfo-no-sub", about: "no sub", userInfo: func(claims map[string]any) { delete(claims, "sub") }},
+		{name: "userinfo-invalid-iss", about: "iss is another, in user info that is a JWT", userInfo: func(claims map[string]any) { claims["iss"] = "https://other.test" }},
+		{name: "userinfo-invalid-aud", about: "aud is another, in user info that is a JWT", userInfo: func(claims map[string]any) { claims["aud"] = "other" }},
 		{name: "aggregated-claims", about: "user info holds claims of another source as a JWT (to be accepted)", userInfo: func(claims map[string]any) {
 			elsewhereClaims(claims, map[string]any{"JWT": "eyJhbGciOiJub25lIn0.eyJncm91cHMiOlsiYWRtaW4iXX0."})
 		}},

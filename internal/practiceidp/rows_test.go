@@ -128,6 +128,12 @@ func TestUserInfoAndRefreshRows(t *testing.T) {
 			t.Errorf("%s: sub %v, want %v", name, got, sub)
 		}
 	}
+	for name, member := range map[string]string{"userinfo-invalid-iss": "iss", "userinfo-invalid-aud": "aud"} {
+		rp.idp.Misbehave(name)
+		if got, _ := info()[member].(string); !strings.Contains(got, "other") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
 	rp.idp.Misbehave("claims-with-newline")
 	if got, _ := info()["name"].(string); !strings.Contains(got, "\r\n") {
 		t.Errorf("claims-with-newline: %q", got)

@@ -27,13 +27,16 @@ func (p *Provider) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	}
 	claims := map[string]any{"sub": known.grant.user.Subject}
 	addClaims(claims, known.grant.user, known.grant.scope)
+	signed := wantsJWT(r)
+	if signed {
+		claims["iss"], claims["aud"] = p.opts.Issuer, known.grant.client.ID
+	}
 	for _, lie := range p.active() {
 		if lie.userInfo != nil {
 			lie.userInfo(claims)
 		}
 	}
-	if wantsJWT(r) {
-		claims["iss"], claims["aud"] = p.opts.Issuer, known.grant.client.ID
+	if signed {
 		p.writeJWT(w, "JWT", claims)
 		return
 	}

@@ -109,8 +109,8 @@ func (k *keycloak) newRealm(t *testing.T, redirectURIs ...string) *realm {
 	return r
 }
 
-// admin calls Keycloak's admin REST API, which must agree.
-func (k *keycloak) admin(t *testing.T, method, path string, body any) {
+// admin calls Keycloak's admin REST API, which must agree, and gives what it says.
+func (k *keycloak) admin(t *testing.T, method, path string, body any) []byte {
 	t.Helper()
 	status, text := k.call(t, http.MethodPost, "/realms/master/protocol/openid-connect/token", "application/x-www-form-urlencoded", "",
 		url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {k.password}}.Encode())
@@ -128,6 +128,7 @@ func (k *keycloak) admin(t *testing.T, method, path string, body any) {
 	if status >= 300 {
 		t.Fatalf("Keycloak %s %s: %d %s", method, path, status, text)
 	}
+	return text
 }
 
 func (k *keycloak) call(t *testing.T, method, path, contentType, token, body string) (int, []byte) {

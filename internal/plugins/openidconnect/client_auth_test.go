@@ -70,6 +70,12 @@ func TestAuth(t *testing.T) {
 				t.Errorf("refresh: %d, %d refreshes\n%s", a.status, r.idp.Calls("refresh"), r.log)
 			}
 			seen, secretSent := r.idp.Seen("token"), 0
+			if inBody := c.method != "client_secret_basic" && !strings.HasSuffix(c.method, "_jwt"); (seen.Form.Get("client_id") == clientID) != inBody {
+				t.Errorf("client_id by %s: %v", c.method, seen.Form)
+			}
+			if c.method == "private_key_jwt" && kid(t, seen.Form.Get("client_assertion")) != "k1" {
+				t.Errorf("the assertion names the key %q", kid(t, seen.Form.Get("client_assertion")))
+			}
 			for _, form := range []string{seen.Form.Get("client_secret"), seen.Header.Get("Authorization")} {
 				if form != "" {
 					secretSent++

@@ -18,52 +18,6 @@ import (
 	"sallyport/internal/practiceidp"
 )
 
-// clientField is one setting about clients and calls to the IdP: what can be
-// observed without it and with it.
-type clientField struct {
-	// field is the setting, or the settings that make sense together only.
-	field string
-	// base is laid over the plugin's configuration in both cases, change in the
-	// second one.
-	base, change map[string]any
-	observe      func(r *rig) string
-	// without and with are what observe says.
-	without, with string
-	idp           func(*practiceidp.Options)
-	tls           bool
-	// late is a change that needs the running IdP.
-	late func(r *rig) map[string]any
-}
-
-// try observes both cases.
-func (f clientField) try(t *testing.T) {
-	for name, want := range map[string]string{"without": f.without, "with": f.with} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			config := maps.Clone(f.base)
-			if config == nil {
-				config = map[string]any{}
-			}
-			if f.tls {
-				config["ssl_verify"] = false // a change may set it again
-			}
-			if name == "with" {
-				maps.Copy(config, f.change)
-			}
-			r := newRig(t, rigOptions{config: config, idp: f.idp, tls: f.tls, certificates: certificates(t)})
-			if name == "with" && f.late != nil {
-				r.change(f.late(r))
-			}
-			if got := f.observe(r); got != want {
-				t.Errorf("%s: observed %q, want %q\n%s", f.field, got, want, r.log)
-			}
-		})
-	}
-	if f.without == f.with {
-		t.Error("the row shows no difference")
-	}
-}
-
 // TestClientFields has a row for each setting of this kind that does something.
 func TestClientFields(t *testing.T) {
 	t.Parallel()

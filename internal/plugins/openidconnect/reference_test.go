@@ -101,6 +101,7 @@ func rowTables(t *testing.T) []table {
 	return []table{
 		{"TestLoginFields", names(loginRows(t))},
 		{"TestSessionFields", names(sessionRows())},
+		{"TestFlowFields", names(flowRows())},
 		{"TestFieldsOfAPIClients", fieldNames(apiRows())},
 		{"TestFieldsOfRules", fieldNames(rulesRows())},
 		{"TestClientFields", names(clientRows(t), requestRows(t), endpointRows(), callRows(t), revocationRows())},
