@@ -91,6 +91,9 @@ func (c *compiler) run() (err error) {
 		if c.made.chains[r], err = c.chain(r); err != nil {
 			return err
 		}
+		if c.reads(r) {
+			c.made.shown.add(r)
+		}
 	}
 	return nil
 }
@@ -118,10 +121,12 @@ func (c *compiler) instance(p *entity.Plugin) (*instance, error) {
 	if err != nil {
 		return nil, refusal(p, err)
 	}
+	reader, _ := h.(plugin.CertificateReader)
+	reads := reader != nil && reader.WantsClientCertificate()
 	if c.g.poison {
 		h = plugin.Poison(h)
 	}
-	i := &instance{handler: h, made: from, certificates: shown}
+	i := &instance{handler: h, made: from, certificates: shown, reads: reads}
 	i.users.Store(1)
 	return i, nil
 }

@@ -73,6 +73,10 @@ type Instance struct {
 	Certificate func(id string) *tls.Certificate
 }
 
+// CertificateReader is implemented by handlers that read the client certificate
+// of the TLS handshake: where they run, listeners ask clients for one.
+type CertificateReader interface{ WantsClientCertificate() bool }
+
 // Closer is implemented by handlers that hold references to long-lived pools.
 // Close is called once no request uses the handler's snapshot any more.
 type Closer interface{ Close() }

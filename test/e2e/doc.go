@@ -9,6 +9,7 @@
 //	oidcprovider_test.go  the certified oidc-provider under TLS, with an authority
 //	                   for certificates; a user agent without script
 //	clients_test.go    examples/ about clients and requests, at Keycloak
+//	bound_test.go      tokens bound to keys and certificates
 //	redis_test.go      a Redis server per test, and its whole contents
 //	gateway_test.go    the gateway process and its Admin API
 //	browser_test.go    Chromium, Keycloak's login and consent pages

@@ -58,6 +58,9 @@ func (h *handler) letIn(v *visit, a *admission) error {
 	if err := h.boundToCookie(v, a); err != nil {
 		return err
 	}
+	if l := h.lacking(v, &a.proof.ready.bound, &a.credential); l != nil {
+		return v.unproven(l, a.client)
+	}
 	if err := h.admit(v, a.proof.ready, a.client); err != nil {
 		return err
 	}
@@ -69,6 +72,7 @@ func (h *handler) letIn(v *visit, a *admission) error {
 		return v.insufficient(found, a.client)
 	}
 	h.openFor(v, a)
+	v.forward(&a.credential)
 	if h.config.Header.HideCredentials {
 		v.hide(&a.credential)
 		if a.beside.token != "" {

@@ -64,6 +64,7 @@ type shared struct {
 	// signing are the plugin's own key pairs, for clients without client_jwk.
 	signing *oidc.SigningKeys
 	proofs  *proofs
+	spent   *spent
 }
 
 // Definition introduces the plugin. What it pools belongs to the returned
@@ -81,7 +82,7 @@ func Definition(d Deps) plugin.Definition {
 	f.stores.close = func(s Store) { s.Close() }
 	f.secrets.logger, f.secrets.random = d.Logger, d.Rand
 	f.signing = oidc.NewSigningKeys(d.Now, d.Rand)
-	f.proofs = newProofs(d.Now)
+	f.proofs, f.spent = newProofs(d.Now), newSpent()
 	return plugin.Definition{
 		Name:       Name,
 		Priority:   priority,
@@ -278,10 +279,11 @@ func (h *handler) issuerHost() string {
 	return u.Host
 }
 
-// challenge is the value of WWW-Authenticate (RFC 6750 section 3).
-func (h *handler) challenge(o outcome) string {
-	text := "Bearer realm=" + strconv.Quote(h.issuerHost())
-	if o.tokenError == "" || !h.config.Error.ExposeCode {
+// challenge is the value of WWW-Authenticate (RFC 6750 section 3). That a nonce
+// is needed is always said: without it no client finds its way.
+func (h *handler) challenge(scheme string, o outcome) string {
+	text := scheme + " realm=" + strconv.Quote(h.issuerHost())
+	if o.tokenError == "" || !h.config.Error.ExposeCode && o.tokenError != useNonce {
 		return text
 	}
 	text += ", error=" + strconv.Quote(o.tokenError)

@@ -103,6 +103,7 @@ func rowTables(t *testing.T) []table {
 		{"TestSessionFields", names(sessionRows())},
 		{"TestFieldsOfAPIClients", fieldNames(apiRows())},
 		{"TestFieldsOfRules", fieldNames(rulesRows())},
+		{"TestFieldsOfPossession", fieldNames(possessionRows(nil))},
 		{"TestClientFields", names(clientRows(t), requestRows(t), endpointRows(), callRows(t), revocationRows())},
 	}
 }
