@@ -81,6 +81,8 @@ type instance struct {
 	// found by id.
 	made         source
 	certificates map[string]*tls.Certificate
+	// authorities are the texts of those that it found, by id.
+	authorities map[string]string
 	// reads tells that the handler reads certificates of clients.
 	reads bool
 

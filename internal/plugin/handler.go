@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 
 	"sallyport/internal/entity"
@@ -71,6 +72,9 @@ type Instance struct {
 	// nowhere. It is called while New runs, and not afterwards. The instance is
 	// made anew when what it found has changed.
 	Certificate func(id string) *tls.Certificate
+	// Authority finds an authority of the configuration by its id, likewise; nil
+	// where there is none.
+	Authority func(id string) *x509.Certificate
 }
 
 // CertificateReader is implemented by handlers that read the client certificate

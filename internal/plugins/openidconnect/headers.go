@@ -21,6 +21,9 @@ func managedHeaders(c *config.Config) []string {
 	if c.Possession.DPoP != config.PossessionOff {
 		names = append(names, "DPoP") // a proof is for us
 	}
+	if name := c.Possession.Header.Name; name != "" {
+		names = append(names, name)
+	}
 	return names
 }
 

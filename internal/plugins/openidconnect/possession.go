@@ -13,6 +13,7 @@ import (
 	"sallyport/internal/message"
 	"sallyport/internal/oidc"
 	"sallyport/internal/plugins/openidconnect/config"
+	"sallyport/internal/revocation"
 	"sallyport/internal/session"
 )
 
@@ -142,8 +143,11 @@ func (h *handler) lackOfCertificate(v *visit, b *bound) *lack {
 		return nil
 	}
 	l := &lack{code: invalidToken, clause: "RFC 8705 3"}
-	found := h.clientCertificate(v)
+	found, err := h.clientCertificate(v)
 	switch {
+	case err != nil:
+		l.cause, l.err = "proof of possession: the client certificate of the header does not count", err
+		l.unknown = errors.Is(err, revocation.ErrUnavailable)
 	case found == "":
 		l.cause = "proof of possession: there is no client certificate"
 	case b.certificate == "":
@@ -157,13 +161,18 @@ func (h *handler) lackOfCertificate(v *visit, b *bound) *lack {
 }
 
 // clientCertificate is the thumbprint of the certificate of whoever sent the
-// request; empty without one. The handshake has proved that they have its key.
-func (h *handler) clientCertificate(v *visit) string {
+// request; empty without one. The handshake has proved that they have its key: with
+// us, or where a header is configured with the proxy in front. Then that of our own
+// handshake is the proxy's, and says nothing of the client.
+func (h *handler) clientCertificate(v *visit) (string, error) {
+	if h.shown != nil {
+		return h.shown.from(v)
+	}
 	state := v.q.HTTP.TLS
 	if state == nil || len(state.PeerCertificates) == 0 {
-		return ""
+		return "", nil
 	}
-	return certificateThumbprint(state.PeerCertificates[0].Raw)
+	return certificateThumbprint(state.PeerCertificates[0].Raw), nil
 }
 
 // certificateThumbprint is x5t#S256 of a certificate in DER (RFC 8705 section 3.1).
@@ -174,7 +183,7 @@ func certificateThumbprint(der []byte) string {
 
 // WantsClientCertificate implements plugin.CertificateReader.
 func (h *handler) WantsClientCertificate() bool {
-	return h.config.Possession.MTLS != config.PossessionOff
+	return h.config.Possession.MTLS != config.PossessionOff && h.shown == nil
 }
 
 // lackOfKey is the rule of RFC 9449: one good proof, seen for the first time, by

@@ -130,6 +130,8 @@ type rigOptions struct {
 	frontTLS bool
 	// certificates are those of the configuration.
 	certificates map[string]*tls.Certificate
+	// authorities are PEM texts of ca_certificates, by id.
+	authorities map[string]string
 }
 
 // newRig starts a rig. The plugin sits on a route for every host.
@@ -217,6 +219,11 @@ func (r *rig) configure(d plugin.Definition, g *gateway.Gateway, upstream string
 		}
 		if _, err := tx.Insert("routes", route); err != nil {
 			return err
+		}
+		for id, text := range o.authorities {
+			if _, err := tx.Insert("ca_certificates", store.Object{"id": id, "cert": text}); err != nil {
+				return err
+			}
 		}
 		_, err := tx.Insert("plugins", store.Object{
 			"id": "11111111-2222-3333-4444-555555555555", "name": "openid-connect",

@@ -27,6 +27,8 @@ type PossessionConfig struct {
 	ProofLifetime time.Duration
 	// UseNonce demands nonces of this gateway in DPoP proofs.
 	UseNonce bool
+	// Header, when it has a name, is where certificates are taken from.
+	Header CertificateHeader
 }
 
 // On tells whether anything is demanded.
@@ -59,45 +61,32 @@ func (g *PossessionConfig) fields() []*schema.Field {
 		schema.Bool("dpop_use_nonce", &g.UseNonce, false).
 			Doc("Demands that DPoP proofs hold a nonce of the gateway: without a fresh one the answer is 401 with a new one in DPoP-Nonce. Any node that has the same session_secret takes it."),
 		schema.RecordOf("proof_of_possession_mtls_from_header",
-			schema.String("certificate_header_name", nil).Required().
-				Unsupported(noCertificateHeader).
-				Doc("Header that carries the client certificate."),
-			schema.String("certificate_header_format", nil, "url_encoded").OneOf("base64_encoded", "url_encoded").
-				Unsupported(noCertificateHeader).
-				Doc("Certificate encoding in the header: URL-encoded PEM or base64 DER."),
-			schema.Strings("ca_certificates", nil).Required().LenMin(1).
-				Unsupported(noCertificateHeader).
-				Doc("CA Certificate entity ids that the header certificate must chain to."),
-			schema.Bool("allow_partial_chain", nil, false).
-				Unsupported(noCertificateHeader).
-				Doc("Accepts a chain ending at a trusted intermediate rather than a root."),
-			schema.Bool("secure_source", nil, true).
-				Unsupported(noCertificateHeader).
-				Doc("Honours the certificate header only from peers listed in the gateway's trusted IPs."),
-			schema.String("revocation_check_mode", nil, "IGNORE_CA_ERROR").OneOf("IGNORE_CA_ERROR", "SKIP", "STRICT").
-				Unsupported(noCertificateHeader).
-				Doc("OCSP/CRL policy: skip, tolerate unreachable responders, or demand a successful check."),
-			schema.Number("cert_cache_ttl", nil, 60000).
-				Unsupported(noCertificateHeader).
-				Doc("Milliseconds a certificate's revocation result is cached."),
-			schema.Bool("ssl_verify", nil, true).
-				Unsupported(noCertificateHeader).
-				Doc("Verifies TLS certificates of OCSP responders and CRL servers."),
-			schema.Number("http_timeout", nil, 30000).
-				Unsupported(noCertificateHeader).
-				Doc("Milliseconds allowed for OCSP requests and CRL downloads."),
-			schema.String("http_proxy_host", nil).
-				Unsupported(noCertificateHeader).
-				Doc("Proxy host for plain-HTTP OCSP and CRL traffic."),
-			schema.OptInt("http_proxy_port", nil).Between(0, 65535).
-				Unsupported(noCertificateHeader).
-				Doc("Proxy port for plain-HTTP OCSP and CRL traffic."),
-			schema.String("https_proxy_host", nil).
-				Unsupported(noCertificateHeader).
-				Doc("Proxy host for HTTPS OCSP and CRL traffic."),
-			schema.OptInt("https_proxy_port", nil).Between(0, 65535).
-				Unsupported(noCertificateHeader).
-				Doc("Proxy port for HTTPS OCSP and CRL traffic."),
-		).Doc("Reads the client certificate from a proxy-injected header when TLS ended before the gateway."),
+			schema.Text("certificate_header_name", &g.Header.Name, headerNameOnly).Required().
+				Doc("Header in which a proxy in front shows the certificate of its client. It is removed from every request that goes on."),
+			schema.Enum("certificate_header_format", &g.Header.Format, FormatURLEncoded, FormatBase64, FormatURLEncoded).
+				Doc("How it is written: percent-encoded PEM, of which the first certificate counts, or DER in base64."),
+			schema.Strings("ca_certificates", &g.Header.Authorities).UUID().Required().LenMin(1).
+				Doc("The ids of the ca_certificates that may vouch for it: self-signed ones, and those between."),
+			schema.Bool("allow_partial_chain", &g.Header.Partial, false).
+				Doc("When true, a chain may end at any of ca_certificates, not at a self-signed one alone."),
+			schema.Bool("secure_source", &g.Header.Secure, true).
+				Doc("Whether the header counts from the peers in trusted_ips alone. When false, whoever reaches the gateway can show the certificate of anybody: it logs a warning."),
+			schema.Enum("revocation_check_mode", &g.Header.Revocation, RevocationTolerant, RevocationTolerant, RevocationSkip, RevocationStrict).
+				Doc("Whether the issuer is asked if it has revoked the certificate, by OCSP or else its CRL: not at all, so that an issuer that does not answer is tolerated, or so that only an answer lets in."),
+			schema.Millis("cert_cache_ttl", &g.Header.TTL, time.Minute).Between(0, maxHeaderTTL).
+				Doc("Milliseconds for which it counts that a certificate was found good or revoked, and for which a CRL is kept."),
+			schema.Bool("ssl_verify", &g.Header.VerifyTLS, true).
+				Doc("Verifies the TLS certificates of responders and list servers."),
+			schema.Millis("http_timeout", &g.Header.Timeout, 30*time.Second).Between(1, maxHeaderTimeout).
+				Doc("Milliseconds that asking about one certificate may take."),
+			schema.String("http_proxy_host", &g.Header.HTTPProxyHost).Check(proxyHost).
+				Doc("Proxy for responders and lists with http addresses."),
+			schema.OptInt("http_proxy_port", &g.Header.HTTPProxyPort).Between(0, 65535).
+				Doc("Port of http_proxy_host; 80 unless set."),
+			schema.String("https_proxy_host", &g.Header.HTTPSProxyHost).Check(proxyHost).
+				Doc("Proxy for responders and lists with https addresses."),
+			schema.OptInt("https_proxy_port", &g.Header.HTTPSProxyPort).Between(0, 65535).
+				Doc("Port of https_proxy_host; 80 unless set."),
+		).Doc("Takes the client certificate from a header of a trusted proxy, at which TLS ends, and from nowhere else."),
 	}
 }
