@@ -169,7 +169,7 @@ func (p *Proof) uri(t *jws, _ signingKey, check *ProofCheck) error {
 	claimed, ok := normalURI(htu)
 	asked, known := normalURI(check.URI)
 	if !ok || !known || claimed != asked {
-		return refuse(ErrProofURI, clauseProof, quoted(asked), quoted(htu))
+		return refuse(ErrProofURI, clauseProof, quoted(asked), quoted(claimed)) // without a query
 	}
 	return nil
 }

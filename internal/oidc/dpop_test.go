@@ -194,6 +194,18 @@ func TestProofWithANonce(t *testing.T) {
 	}
 }
 
+// TestProofErrorsHoldNoQuery: what a client writes into htu goes to the log without
+// its query.
+func TestProofErrorsHoldNoQuery(t *testing.T) {
+	t.Parallel()
+	claims := proofClaims("t")
+	claims["htu"] = "https://other.test/list?code=planted-code"
+	_, err := VerifyProof(proofBy(t, jose.ES256, ecKey(), publicJWK(ecKey()), claims, nil), goodProofCheck("t"))
+	if !errors.Is(err, ErrProofURI) || !strings.Contains(err.Error(), "other.test/list") || strings.Contains(err.Error(), "planted") {
+		t.Error(err)
+	}
+}
+
 func TestAccessTokenHash(t *testing.T) {
 	t.Parallel()
 	// The example of RFC 9449 section 7.1.

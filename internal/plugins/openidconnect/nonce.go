@@ -17,11 +17,11 @@ const (
 	nonceInfo = "sallyport dpop nonce"
 )
 
-// nonce is one for DPoP proofs: when it was made, in seconds, and a MAC over it.
+// nonce is one for DPoP proofs: when it was made, in milliseconds, and a MAC over it.
 // Nobody keeps it: every node that has the secret knows it for one of ours.
 func (h *handler) nonce(now time.Time) string {
 	var b [nonceTime + nonceMAC]byte
-	binary.BigEndian.PutUint64(b[:nonceTime], uint64(max(0, now.Unix())))
+	binary.BigEndian.PutUint64(b[:nonceTime], uint64(max(0, now.UnixMilli())))
 	mac := h.keys.MAC(0, nonceInfo, b[:nonceTime])
 	copy(b[nonceTime:], mac[:nonceMAC])
 	return base64.RawURLEncoding.EncodeToString(b[:])
@@ -37,11 +37,11 @@ func (h *handler) nonceMade(nonce string) (time.Time, bool) {
 	if err != nil {
 		return time.Time{}, false
 	}
-	seconds := binary.BigEndian.Uint64(b[:nonceTime])
+	made := binary.BigEndian.Uint64(b[:nonceTime])
 	for i := range h.keys.Len() {
 		mac := h.keys.MAC(i, nonceInfo, b[:nonceTime])
-		if hmac.Equal(mac[:nonceMAC], b[nonceTime:]) && seconds <= math.MaxInt64 {
-			return time.Unix(int64(seconds), 0), true
+		if hmac.Equal(mac[:nonceMAC], b[nonceTime:]) && made <= math.MaxInt64 {
+			return time.UnixMilli(int64(made)), true
 		}
 	}
 	return time.Time{}, false

@@ -241,3 +241,26 @@ func TestMethodsBesidePossession(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionsOfMethodsWithoutPossession: what an instance that does not hold a
+// login to anything has begun does not pass one that refuses such methods.
+func TestSessionsOfMethodsWithoutPossession(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{config: map[string]any{
+		"auth_methods": []any{"authorization_code", "bearer", "session"}, "proof_of_possession_mtls": "strict",
+		"proof_of_possession_auth_methods_validation": false,
+	}})
+	b := r.browser()
+	b.login("/page")
+	if a := b.get("/page"); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	r.change(map[string]any{"auth_methods": []any{"bearer", "session"}})
+	if a := b.get("/page"); a.status != 200 {
+		t.Errorf("unchecked: %d", a.status)
+	}
+	r.change(map[string]any{"proof_of_possession_auth_methods_validation": true})
+	if a := b.get("/page"); a.status != 401 {
+		t.Errorf("checked: %d", a.status)
+	}
+}

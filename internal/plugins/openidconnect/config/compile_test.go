@@ -446,3 +446,20 @@ func TestWarningsOfPossession(t *testing.T) {
 		}
 	}
 }
+
+func TestPolicyFollowsPossession(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{compiled(t, object{"auth_methods": list("bearer")}).Policy(): "off"}
+	for _, field := range []string{"proof_of_possession_mtls", "proof_of_possession_dpop"} {
+		for _, mode := range []string{"optional", "strict"} {
+			policy := compiled(t, object{"auth_methods": list("bearer"), field: mode}).Policy()
+			if seen[policy] != "" {
+				t.Errorf("%s %s has the policy of %s", field, mode, seen[policy])
+			}
+			seen[policy] = field + " " + mode
+		}
+	}
+	if policy := compiled(t, object{"auth_methods": list("bearer"), "dpop_use_nonce": true}).Policy(); seen[policy] != "off" {
+		t.Error("sessions of instances without any demand are told apart")
+	}
+}

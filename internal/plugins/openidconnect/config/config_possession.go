@@ -57,7 +57,7 @@ func (g *PossessionConfig) fields() []*schema.Field {
 		schema.Bool("proof_of_possession_auth_methods_validation", &g.Validate, true).
 			Doc("When true, a proof of possession refuses auth_methods other than bearer, introspection, and session beside one of them. When false, tokens and sessions of other methods pass without a proof."),
 		schema.Seconds("dpop_proof_lifetime", &g.ProofLifetime, 300*time.Second).Between(minProofLifetime, maxProofLifetime).
-			Doc("Seconds for which a DPoP proof counts, from its iat or, with dpop_use_nonce, from when its nonce was made. As long it is remembered, in the memory of this node, so that it counts once."),
+			Doc("Seconds for which a DPoP proof counts, from its iat or, with dpop_use_nonce, from when its nonce was made. As long it is remembered, in the memory of this node alone, so that it counts once; where that is full the answer is 503."),
 		schema.Bool("dpop_use_nonce", &g.UseNonce, false).
 			Doc("Demands that DPoP proofs hold a nonce of the gateway: without a fresh one the answer is 401 with a new one in DPoP-Nonce. Any node that has the same session_secret takes it."),
 		schema.RecordOf("proof_of_possession_mtls_from_header",
