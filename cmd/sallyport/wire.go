@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -86,6 +87,7 @@ func (n *node) newProxy(common server.Common, access io.Writer) (err error) {
 		n.metrics.AccessRecords(n.access.Dropped)
 	}
 	common.Name, common.Listen = "proxy", n.settings.proxyListen
+	common.ClientCertificate = func(hello *tls.ClientHelloInfo) bool { return n.gateway.WantsClientCertificate(hello.ServerName) }
 	common.Certificate, common.ACME = n.shown, len(n.settings.acme.domains) > 0
 	n.proxy, err = server.New(server.ProxyOptions{
 		Common:  common,

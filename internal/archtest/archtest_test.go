@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 	"internal/acme":                 {},
 	"internal/certificate":          {},
 	"internal/certificate/certtest": {},
+	"internal/revocation":           {"internal/cache"},
 
 	"internal/flow":     {"internal/secret"},
 	"internal/schema":   {"internal/secret"},
@@ -48,7 +49,7 @@ var arrows = map[string][]string{
 	"internal/plugins/openidconnect": {
 		"internal/plugin", "internal/oidc", "internal/session", "internal/session/redisstore", "internal/entity",
 		"internal/secret", "internal/httperror", "internal/flow", "internal/message", "internal/schema", "internal/cache",
-		"internal/plugins/openidconnect/config",
+		"internal/certificate", "internal/revocation", "internal/plugins/openidconnect/config",
 	},
 	"internal/plugins/openidconnect/config": {"internal/schema", "internal/secret", "internal/oidc", "internal/session"},
 

@@ -137,6 +137,37 @@ func (c *compiler) identity(s *entity.Service, authorities map[string]*entity.CA
 	return who, nil
 }
 
+// authorityText is the PEM text of an authority, empty where there is none.
+func (c *compiler) authorityText(id string) string {
+	for _, a := range c.set.CACertificates {
+		if a.ID == id {
+			return a.Cert
+		}
+	}
+	return ""
+}
+
+// authority reads the text of an authority, which was checked when it was
+// written; nil for none.
+func authority(text string) *x509.Certificate {
+	chain, err := certificate.ParseChain(text)
+	if err != nil {
+		return nil
+	}
+	return chain[0]
+}
+
+// sameAuthorities reports whether the authorities that an instance found are
+// still those.
+func (c *compiler) sameAuthorities(found map[string]string) bool {
+	for id, text := range found {
+		if c.authorityText(id) != text {
+			return false
+		}
+	}
+	return true
+}
+
 func invalid(kind, id, field, reason string) error {
 	e := &entity.Invalid{Kind: kind, ID: id, Errors: schema.Errors{}}
 	e.Errors.Add(schema.Violation{Field: field, Message: reason})

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"reflect"
 	"slices"
@@ -91,6 +92,9 @@ func (c *compiler) run() (err error) {
 		if c.made.chains[r], err = c.chain(r); err != nil {
 			return err
 		}
+		if c.reads(r) {
+			c.made.shown.add(r)
+		}
 	}
 	return nil
 }
@@ -99,7 +103,7 @@ func (c *compiler) run() (err error) {
 // was made of has changed, and makes one otherwise.
 func (c *compiler) instance(p *entity.Plugin) (*instance, error) {
 	from := source{plugin: p, route: c.routes[p.RouteID], service: c.services[p.ServiceID]}
-	if old := c.old.instances[p.ID]; old != nil && reflect.DeepEqual(old.made, from) && c.same(old.certificates) {
+	if old := c.old.instances[p.ID]; old != nil && reflect.DeepEqual(old.made, from) && c.same(old.certificates) && c.sameAuthorities(old.authorities) {
 		old.users.Add(1)
 		return old, nil
 	}
@@ -107,21 +111,27 @@ func (c *compiler) instance(p *entity.Plugin) (*instance, error) {
 	if !known {
 		return nil, refused(p, "name", "plugin '"+p.Name+"' not enabled; add it to the 'plugins' configuration property")
 	}
-	shown := map[string]*tls.Certificate{}
+	shown, trusted := map[string]*tls.Certificate{}, map[string]string{}
 	h, err := d.New(plugin.Instance{
 		ID: p.ID, Config: p.Config, Entity: p, Route: from.route, Service: from.service,
 		Certificate: func(id string) *tls.Certificate {
 			shown[id] = c.certificate(id)
 			return shown[id]
 		},
+		Authority: func(id string) *x509.Certificate {
+			trusted[id] = c.authorityText(id)
+			return authority(trusted[id])
+		},
 	})
 	if err != nil {
 		return nil, refusal(p, err)
 	}
+	reader, _ := h.(plugin.CertificateReader)
+	reads := reader != nil && reader.WantsClientCertificate()
 	if c.g.poison {
 		h = plugin.Poison(h)
 	}
-	i := &instance{handler: h, made: from, certificates: shown}
+	i := &instance{handler: h, made: from, certificates: shown, authorities: trusted, reads: reads}
 	i.users.Store(1)
 	return i, nil
 }

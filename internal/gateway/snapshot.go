@@ -23,6 +23,9 @@ type snapshot struct {
 	pairs map[string]*pairs
 	names certificate.Index
 
+	// shown are the server names whose clients are asked for a certificate.
+	shown serverNames
+
 	consumers *plugin.Consumers
 
 	// users counts the requests under way, and one more while the snapshot is
@@ -78,6 +81,10 @@ type instance struct {
 	// found by id.
 	made         source
 	certificates map[string]*tls.Certificate
+	// authorities are the texts of those that it found, by id.
+	authorities map[string]string
+	// reads tells that the handler reads certificates of clients.
+	reads bool
 
 	users atomic.Int64
 }

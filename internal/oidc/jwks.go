@@ -91,6 +91,9 @@ func parseKey(members map[string]any) (signingKey, bool) {
 	return signingKey{id: jwk.KeyID, algorithm: jwk.Algorithm, public: jwk.Key, print: sha256.Sum256(text)}, true
 }
 
+// privateMembers are those of private and symmetric keys (RFC 7518 §6).
+var privateMembers = []string{"k", "d", "p", "q", "dp", "dq", "qi", "oth"}
+
 // forSignatures looks at use, key_ops and private members (RFC 7517 §4.2,
 // §4.3). A symmetric or private key in a public set is nobody's signing key.
 func forSignatures(members map[string]any) bool {
@@ -100,7 +103,7 @@ func forSignatures(members map[string]any) bool {
 	if ops, ok := members["key_ops"].([]any); ok && !slices.Contains(ops, any("verify")) {
 		return false
 	}
-	for _, private := range []string{"k", "d", "p", "q", "dp", "dq", "qi", "oth"} {
+	for _, private := range privateMembers {
 		if members[private] != nil {
 			return false
 		}

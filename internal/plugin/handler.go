@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 
 	"sallyport/internal/entity"
@@ -71,7 +72,14 @@ type Instance struct {
 	// nowhere. It is called while New runs, and not afterwards. The instance is
 	// made anew when what it found has changed.
 	Certificate func(id string) *tls.Certificate
+	// Authority finds an authority of the configuration by its id, likewise; nil
+	// where there is none.
+	Authority func(id string) *x509.Certificate
 }
+
+// CertificateReader is implemented by handlers that read the client certificate
+// of the TLS handshake: where they run, listeners ask clients for one.
+type CertificateReader interface{ WantsClientCertificate() bool }
 
 // Closer is implemented by handlers that hold references to long-lived pools.
 // Close is called once no request uses the handler's snapshot any more.

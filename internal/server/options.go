@@ -23,6 +23,10 @@ type Common struct {
 	// refuses it. Without it Certificates are for all.
 	Certificate  func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	Certificates []tls.Certificate
+	// ClientCertificate tells whether a client that shakes hands is asked for its
+	// certificate, which it may leave out. That it has the key is verified, and
+	// nothing else of it. nil asks nobody.
+	ClientCertificate func(*tls.ClientHelloInfo) bool
 	// TLSMinVersion is the oldest version that is spoken; 0 means TLS 1.2.
 	TLSMinVersion uint16
 	// ACME lets an authority ask over TLS whether a name is ours, which

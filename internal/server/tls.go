@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/tls"
 	"errors"
+	"slices"
 )
 
 // acmeProtocol is the ALPN name of a connection that is a challenge of the ACME
@@ -33,7 +34,40 @@ func (c *Common) tlsConfig(l Listen) *tls.Config {
 			return cert, err
 		}
 	}
+	if c.ClientCertificate != nil {
+		c.askClients(config)
+	}
 	return config
+}
+
+// asked marks tickets of clients that were asked for a certificate, whether or
+// not they showed one.
+const asked = "sallyport: client certificate asked for"
+
+// askClients asks those clients for a certificate for which ClientCertificate says
+// so. A client goes on with an earlier handshake (RFC 8446 §2.2), and with the
+// certificate that it showed there, only where it was asked then: else it could
+// never show one while its tickets last.
+func (c *Common) askClients(config *tls.Config) {
+	asking := config.Clone()
+	asking.ClientAuth = tls.RequestClientCert
+	asking.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
+		session.Extra = append(session.Extra, []byte(asked))
+		return config.EncryptTicket(state, session)
+	}
+	asking.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
+		session, err := config.DecryptTicket(ticket, state)
+		if err != nil || session == nil || !slices.ContainsFunc(session.Extra, func(b []byte) bool { return string(b) == asked }) {
+			return nil, err
+		}
+		return session, nil
+	}
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if c.ClientCertificate(hello) {
+			return asking, nil
+		}
+		return nil, nil
+	}
 }
 
 var errNoCertificate = errors.New("no certificate for this server name")

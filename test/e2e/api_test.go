@@ -107,10 +107,10 @@ type api struct {
 
 // startAPI runs an example as it is, and afterwards moves its service to
 // this test's upstream.
-func startAPI(t *testing.T, name string, env []string) *api {
+func startAPI(t *testing.T, name string, env []string, args ...string) *api {
 	t.Helper()
 	a := &api{gateway: newGateway(t), up: startUpstream(t)}
-	a.start(t, env, "--config", filepath.Join(root(), "examples", name+".kong.yaml"))
+	a.start(t, env, append(args, "--config", filepath.Join(root(), "examples", name+".kong.yaml"))...)
 	a.adminJSON(t, 200, http.MethodPatch, "/services/orders", map[string]any{"host": a.up.host, "port": json.Number(a.up.port)})
 	return a
 }

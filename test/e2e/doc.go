@@ -9,6 +9,8 @@
 //	oidcprovider_test.go  the certified oidc-provider under TLS, with an authority
 //	                   for certificates; a user agent without script
 //	clients_test.go    examples/ about clients and requests, at Keycloak
+//	bound_test.go      tokens bound to keys and certificates
+//	certificate_header_test.go  the same behind nginx, with OpenSSL as an authority
 //	redis_test.go      a Redis server per test, and its whole contents
 //	gateway_test.go    the gateway process and its Admin API
 //	browser_test.go    Chromium, Keycloak's login and consent pages

@@ -44,7 +44,7 @@ func newAuthority(t *testing.T) *authority {
 	a := &authority{t: t}
 	a.cert, a.key, a.pem = a.make(&x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "the authority of a test"},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	})
 	return a
 }

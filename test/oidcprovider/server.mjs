@@ -57,6 +57,7 @@ const provider = new Provider(settings.issuer, {
     jwtResponseModes: { enabled: true },
     pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: settings.requirePushed === true },
     requestObjects: { enabled: true, requireSignedRequestObject: settings.requireSigned === true },
+    dPoP: { enabled: true },
     mTLS: {
       enabled: true,
       tlsClientAuth: true,

@@ -40,6 +40,10 @@ type Spec struct {
 	Authority bool
 	// NotAfter is when it expires; zero means in an hour.
 	NotAfter time.Time
+	// Usages are what it is for; nil means for servers and clients.
+	Usages []x509.ExtKeyUsage
+	// OCSP and CRL are where it says that its revocation can be asked for.
+	OCSP, CRL []string
 }
 
 // Root makes a self-signed authority.
@@ -82,8 +86,12 @@ func issue(t testing.TB, issuer *Pair, s Spec) *Pair {
 		BasicConstraintsValid: true, IsCA: s.Authority, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
+	template.OCSPServer, template.CRLDistributionPoints = s.OCSP, s.CRL
+	if s.Usages != nil {
+		template.ExtKeyUsage = s.Usages
+	}
 	if s.Authority {
-		template.KeyUsage |= x509.KeyUsageCertSign
+		template.KeyUsage |= x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	} else {
 		for _, name := range s.Names {
 			if ip := net.ParseIP(name); ip != nil {

@@ -58,6 +58,9 @@ func (h *handler) letIn(v *visit, a *admission) error {
 	if err := h.boundToCookie(v, a); err != nil {
 		return err
 	}
+	if l := h.lacking(v, &a.proof.ready.bound, &a.credential); l != nil {
+		return v.unproven(l, a.client)
+	}
 	if err := h.admit(v, a.proof.ready, a.client); err != nil {
 		return err
 	}
@@ -69,6 +72,7 @@ func (h *handler) letIn(v *visit, a *admission) error {
 		return v.insufficient(found, a.client)
 	}
 	h.openFor(v, a)
+	v.forward(&a.credential)
 	if h.config.Header.HideCredentials {
 		v.hide(&a.credential)
 		if a.beside.token != "" {
@@ -186,7 +190,12 @@ func (v *visit) cannotTell(err error, client *config.Client) error {
 var errNoClient = errors.New("openid-connect: config.client_id is empty")
 
 // counts tells whether a session that was obtained by method opens this plugin:
-// one that an API client's credential began needs that method to be enabled.
+// one that an API client's credential began needs that method to be enabled. Where
+// methods that are held to no proof of possession are refused, so are their sessions,
+// of other instances.
 func (h *handler) counts(method config.Method) bool {
+	if p := &h.config.Possession; p.On() && p.Validate && !p.Proves(method) {
+		return false
+	}
 	return method == config.MethodAuthorizationCode || h.config.Method.Has(method)
 }

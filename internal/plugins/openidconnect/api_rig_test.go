@@ -67,10 +67,12 @@ func (r *rig) accessToken() string {
 // do sends a request without cookies, following nothing.
 func (r *rig) do(req *http.Request) answer {
 	r.t.Helper()
+	config := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}
+	if r.shows != nil {
+		config.Certificates = []tls.Certificate{*r.shows}
+	}
 	client := http.Client{
-		Transport: &http.Transport{
-			DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12},
-		}, Timeout: 20 * time.Second,
+		Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: config}, Timeout: 20 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	res, err := client.Do(req)

@@ -40,6 +40,8 @@ type credential struct {
 	carriers [3]string
 	// once tells that it counts once: what comes of it is not kept.
 	once bool
+	// dpop tells that it came by the scheme DPoP (RFC 9449 section 7.1).
+	dpop bool
 	// malformed tells that it cannot be one, whoever issued it.
 	malformed bool
 }
@@ -72,24 +74,41 @@ func (v *visit) headerToken() (credential, bool) {
 		if len(values) == 0 || values[0] == "" {
 			return credential{}, false
 		}
-		return tokenCredential(withoutScheme(values[0]), config.PlaceHeader, own, len(values) > 1), true
+		return v.schemeToken(values[0], own, len(values) > 1), true
 	}
 	for i, name := range standardHeaders {
 		values := header[name]
 		if len(values) == 0 || values[0] == "" {
 			continue
 		}
-		text := values[0]
 		if i == 0 {
-			token, ok := cutScheme(text, "Bearer")
-			if !ok {
+			_, isBearer := cutScheme(values[0], "Bearer")
+			if _, isDPoP := v.cutDPoP(values[0]); !isBearer && !isDPoP {
 				continue
 			}
-			text = token
 		}
-		return tokenCredential(withoutScheme(text), config.PlaceHeader, name, len(values) > 1), true
+		return v.schemeToken(values[0], name, len(values) > 1), true
 	}
 	return credential{}, false
+}
+
+// schemeToken is the token of a header, with the scheme Bearer, DPoP or none.
+func (v *visit) schemeToken(text, header string, several bool) credential {
+	token, dpop := v.cutDPoP(text)
+	if !dpop {
+		token = withoutScheme(text)
+	}
+	found := tokenCredential(token, config.PlaceHeader, header, several)
+	found.dpop, v.byDPoP = dpop, dpop
+	return found
+}
+
+// cutDPoP takes the scheme DPoP from a value where that is known.
+func (v *visit) cutDPoP(value string) (string, bool) {
+	if v.h.config.Possession.DPoP == config.PossessionOff {
+		return "", false
+	}
+	return cutScheme(value, "DPoP")
 }
 
 // cutScheme takes an authentication scheme, in any case, from a value.

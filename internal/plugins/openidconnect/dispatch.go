@@ -73,15 +73,28 @@ func (h *handler) step(w http.ResponseWriter, v *visit) (after, error) {
 	if is {
 		return after{}, h.logout(w, v)
 	}
+	return h.byWhom(v)
+}
+
+// byWhom finds out who sent the request: by its session, by its credential, or
+// by a login. A session whose token is bound to somebody who is not there does not
+// count, and a credential beside it does by itself.
+func (h *handler) byWhom(v *visit) (after, error) {
 	s, err := h.resume(v)
 	if err != nil {
 		return after{}, err
 	}
+	var missing *lack
 	if s != nil {
-		return h.withSession(v, s)
+		if missing = h.lacking(v, &readyOf(s).bound, nil); missing == nil {
+			return h.withSession(v, s)
+		}
 	}
 	if a, err := h.identify(v); err != nil || a != nil {
 		return after{admitted: a}, err
+	}
+	if missing != nil { // a session of somebody else, and nothing of their own
+		return after{}, v.unproven(missing, nil)
 	}
 	if h.config.Method.Has(config.MethodAuthorizationCode) && mayRedirect(v.q.HTTP) {
 		return after{login: &loginStart{reason: firstLogin, target: h.targetOf(v)}}, nil

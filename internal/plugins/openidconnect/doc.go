@@ -17,6 +17,7 @@
 // (statuses, pages and redirects of everything that goes wrong), headers.go
 // (what upstream and browser learn), pools.go (what outlives a configuration),
 // choice.go (what a request asks for: its client, values for the IdP),
+// possession.go (tokens bound to keys and certificates; nonce.go, spent.go, certificate_header.go),
 // signed_response.go (JARM), mutual_tls.go, issuers.go and jwks.go (the plugin's
 // paths on the Admin API).
 package openidconnect

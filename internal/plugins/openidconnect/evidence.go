@@ -67,6 +67,7 @@ func (h *handler) conclude(ctx context.Context, ev *evidence) (*proof, error) {
 	}
 	h.documents(e, ev)
 	h.keep(e, ev.claims, sourcesOf(ev))
+	h.keepBinding(e, ev)
 	p.ready = h.prepare(e)
 	return p, nil
 }

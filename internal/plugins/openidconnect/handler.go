@@ -2,6 +2,7 @@ package openidconnect
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"sallyport/internal/cache"
 	"sallyport/internal/flow"
 	"sallyport/internal/message"
 	"sallyport/internal/oidc"
@@ -64,6 +66,10 @@ type shared struct {
 	// signing are the plugin's own key pairs, for clients without client_jwk.
 	signing *oidc.SigningKeys
 	proofs  *proofs
+	spent   *spent
+	// verdicts and lists are about certificates that headers show.
+	verdicts *cache.Cache[*verdict]
+	lists    *cache.Cache[*x509.RevocationList]
 }
 
 // Definition introduces the plugin. What it pools belongs to the returned
@@ -81,7 +87,9 @@ func Definition(d Deps) plugin.Definition {
 	f.stores.close = func(s Store) { s.Close() }
 	f.secrets.logger, f.secrets.random = d.Logger, d.Rand
 	f.signing = oidc.NewSigningKeys(d.Now, d.Rand)
-	f.proofs = newProofs(d.Now)
+	f.proofs, f.spent = newProofs(d.Now), newSpent()
+	f.verdicts = cache.New[*verdict](cache.Options{Entries: verdictEntries, Bytes: verdictBytes, Now: d.Now})
+	f.lists = cache.New[*x509.RevocationList](cache.Options{Entries: listEntries, Bytes: listBytes, Now: d.Now})
 	return plugin.Definition{
 		Name:       Name,
 		Priority:   priority,
@@ -117,6 +125,9 @@ type handler struct {
 	dropped []string
 	own     []message.OwnCookie
 	bindIP  bool
+	// shown reads client certificates from a header; nil where they come from the
+	// handshake.
+	shown *certificates
 	// realms are parts of the cache keys: of answers in general, and of those
 	// of the token endpoint.
 	realms   [2][sha256.Size]byte
@@ -147,6 +158,9 @@ func (f *shared) compile(i plugin.Instance) (_ *handler, err error) {
 	}()
 	mutual, err := mutualTLS(c, i.Certificate)
 	if err != nil {
+		return nil, err
+	}
+	if h.shown, err = f.newCertificates(c, i.Authority); err != nil {
 		return nil, err
 	}
 	if err := h.openPools(mutual); err != nil {
@@ -278,10 +292,11 @@ func (h *handler) issuerHost() string {
 	return u.Host
 }
 
-// challenge is the value of WWW-Authenticate (RFC 6750 section 3).
-func (h *handler) challenge(o outcome) string {
-	text := "Bearer realm=" + strconv.Quote(h.issuerHost())
-	if o.tokenError == "" || !h.config.Error.ExposeCode {
+// challenge is the value of WWW-Authenticate (RFC 6750 section 3). That a nonce
+// is needed is always said: without it no client finds its way.
+func (h *handler) challenge(scheme string, o outcome) string {
+	text := scheme + " realm=" + strconv.Quote(h.issuerHost())
+	if o.tokenError == "" || !h.config.Error.ExposeCode && o.tokenError != useNonce {
 		return text
 	}
 	text += ", error=" + strconv.Quote(o.tokenError)

@@ -11,10 +11,17 @@ import (
 	"sallyport/internal/session"
 )
 
-// managedHeaders lists the upstream headers that only this plugin sets.
+// managedHeaders lists the upstream headers that only this plugin sets, and those
+// that are for nobody else.
 func managedHeaders(c *config.Config) []string {
 	names := c.Header.Upstream.Names()
 	if name := c.Header.SessionID.Name; name != "" {
+		names = append(names, name)
+	}
+	if c.Possession.DPoP != config.PossessionOff {
+		names = append(names, "DPoP") // a proof is for us
+	}
+	if name := c.Possession.Header.Name; name != "" {
 		names = append(names, name)
 	}
 	return names
@@ -69,6 +76,8 @@ type ready struct {
 	authTime time.Time
 	// until is when the access token must not be used any more, zero for never.
 	until time.Time
+	// bound is to whom its token is bound.
+	bound bound
 	// counts: a session that was obtained like this opens this plugin.
 	counts bool
 }
@@ -83,7 +92,7 @@ type toldHeader struct {
 // ready computes what requests of e need, and says how much memory it takes.
 func (h *handler) ready(e *session.Entry) (any, int) {
 	r := h.prepare(e)
-	size := r.violated.size() + r.who.size() + len(r.acr)
+	size := r.violated.size() + r.who.size() + r.bound.size() + len(r.acr)
 	for _, list := range [][]toldHeader{r.headers, r.response} {
 		for i := range list {
 			size += len(list[i].value) + 64
@@ -96,7 +105,7 @@ func (h *handler) ready(e *session.Entry) (any, int) {
 func (h *handler) judge(e *session.Entry) *ready {
 	r := &ready{
 		violated: h.violated(e), until: h.until(e), counts: h.counts(config.Method(e.Method)),
-		who: whoIs(&h.config.Consumer, e), acr: e.ACR, authTime: e.AuthTime,
+		who: whoIs(&h.config.Consumer, e), acr: e.ACR, authTime: e.AuthTime, bound: h.boundOf(e),
 	}
 	r.who.header = plugin.JoinGroups(r.who.groups)
 	return r

@@ -62,7 +62,7 @@ func (v *visit) refuse(o outcome) error {
 	}
 	switch o.status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		e.Header.Set("WWW-Authenticate", h.challenge(o))
+		v.challenges(e.Header, o)
 	case http.StatusServiceUnavailable:
 		e.Header.Set("Retry-After", strconv.Itoa(retryAfter))
 	}

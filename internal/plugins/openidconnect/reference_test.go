@@ -104,6 +104,8 @@ func rowTables(t *testing.T) []table {
 		{"TestFlowFields", names(flowRows())},
 		{"TestFieldsOfAPIClients", fieldNames(apiRows())},
 		{"TestFieldsOfRules", fieldNames(rulesRows())},
+		{"TestFieldsOfPossession", fieldNames(possessionRows(nil))},
+		{"TestFieldsOfTheCertificateHeader", certificateRowNames()},
 		{"TestClientFields", names(clientRows(t), requestRows(t), endpointRows(), callRows(t), revocationRows())},
 	}
 }

@@ -61,6 +61,8 @@ type rig struct {
 	meter    *meter
 	log      *syncBuffer
 	trusted  []netip.Prefix
+	// shows is the client certificate of programs that call; nil for none.
+	shows *tls.Certificate
 	// changed is for rows whose change is made by the observation itself.
 	changed bool
 }
@@ -124,8 +126,12 @@ type rigOptions struct {
 	trusted []netip.Prefix
 	// tls puts the practice IdP under TLS, by a certificate that nobody trusts.
 	tls bool
+	// frontTLS puts the gateway under TLS; clients may show a certificate.
+	frontTLS bool
 	// certificates are those of the configuration.
 	certificates map[string]*tls.Certificate
+	// authorities are PEM texts of ca_certificates, by id.
+	authorities map[string]string
 }
 
 // newRig starts a rig. The plugin sits on a route for every host.
@@ -148,7 +154,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		Certificates: func(id string) *tls.Certificate { return o.certificates[id] },
 	})
 	t.Cleanup(g.Close)
-	r.gateway = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	r.gateway = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		m, err := message.New(req, message.Options{Trusted: r.trusted, ListenPort: 8000})
 		if err != nil {
 			http.Error(w, "malformed", http.StatusBadRequest)
@@ -156,6 +162,12 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		}
 		g.Serve(w, &plugin.Request{HTTP: req, Canonical: m, ID: "0123456789abcdef0123456789abcdef", Start: time.Now()})
 	}))
+	if o.frontTLS {
+		r.gateway.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}
+		r.gateway.StartTLS()
+	} else {
+		r.gateway.Start()
+	}
 	t.Cleanup(r.gateway.Close)
 	upstream := httptest.NewServer(r.echo)
 	t.Cleanup(upstream.Close)
@@ -207,6 +219,11 @@ func (r *rig) configure(d plugin.Definition, g *gateway.Gateway, upstream string
 		}
 		if _, err := tx.Insert("routes", route); err != nil {
 			return err
+		}
+		for id, text := range o.authorities {
+			if _, err := tx.Insert("ca_certificates", store.Object{"id": id, "cert": text}); err != nil {
+				return err
+			}
 		}
 		_, err := tx.Insert("plugins", store.Object{
 			"id": "11111111-2222-3333-4444-555555555555", "name": "openid-connect",

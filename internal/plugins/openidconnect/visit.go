@@ -28,6 +28,8 @@ type visit struct {
 	// carried tells that the request came with an API client's credential: it
 	// is answered without redirects.
 	carried bool
+	// byDPoP tells that it carried a token by the scheme DPoP.
+	byDPoP bool
 	// isCallback tells that it is an authorization response.
 	isCallback bool
 	// here is what place has made.

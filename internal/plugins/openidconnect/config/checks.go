@@ -32,6 +32,7 @@ func checks() []schema.Check {
 		checkLogoutBody(),
 		checkAlgorithms(),
 		checkRedis(),
+		checkPossession(),
 	}
 }
 

@@ -29,6 +29,7 @@ type Config struct {
 	Error         ErrorConfig
 	HTTP          HTTPConfig
 	Cache         CacheConfig
+	Possession    PossessionConfig
 	Own           OwnConfig
 
 	// Clients are the configured clients, at least one unless no client_id is

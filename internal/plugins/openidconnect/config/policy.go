@@ -31,6 +31,7 @@ func (c *Config) Policy() string {
 		{a.ResponseMode.Signed(), "response=signed"},
 		{a.PAR != nil, "par=" + optional(a.PAR)},
 		{a.RequestObject != nil, "request=" + optional(a.RequestObject)},
+		{c.Possession.On(), fmt.Sprintf("possession=%s,%s", c.Possession.MTLS, c.Possession.DPoP)},
 	} {
 		if x.set {
 			list = append(list, x.text)

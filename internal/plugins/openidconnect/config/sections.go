@@ -35,7 +35,7 @@ func (c *Config) sections() []Section {
 		{"Refusals", "Status, message and redirect where a request is turned away.", c.Error.fields()},
 		{"Calls to the provider", "Time-outs, proxies and TLS of every call.", c.HTTP.fields()},
 		{"Caches", "What is remembered of the provider's answers, for how long, and where.", c.Cache.fields()},
-		{"Proof of possession", "Tokens bound to a certificate or a key of whoever presents them.", possessionFields()},
+		{"Proof of possession", "Tokens bound to a certificate or a key of whoever presents them.", c.Possession.fields()},
 		{"Additions of sallyport", "Settings that Kong does not have.", c.Own.fields()},
 	}
 }
