@@ -90,6 +90,7 @@ func (c *Config) compile() {
 	c.Credential.compile()
 	c.Authorization.compile()
 	c.Token.compile()
+	c.Exchange.compile(&c.Authorization)
 	c.Claims.compile()
 	c.Introspection.compile()
 	c.UserInfo.compile()
@@ -121,6 +122,8 @@ func (c *Config) warn() {
 	say(len(c.Verification.IgnoreSignature) > 0, "config.ignore_signature: signatures of access tokens and answers of these methods are not verified")
 	say(c.Method.Has(MethodBearer) && len(c.Claims.Rules) == 0,
 		"config.audience_required: neither this nor another claims rule is set, so that a token that the issuer made for any other resource is accepted as a bearer token")
+	say(len(c.Exchange.Subjects) > 0 && !c.Method.Has(MethodBearer),
+		"config.token_exchange: auth_methods has no bearer, so that nothing is exchanged")
 	say(!c.Introspection.CheckActive, "config.introspection_check_active: tokens that the provider calls inactive are accepted")
 	say(!c.HTTP.Verify, "config.ssl_verify: certificates of the provider are not verified")
 	say(!c.Client.VerifyMutualTLS, "config.tls_client_auth_ssl_verify: the certificate of the provider is not verified where ours is shown")
