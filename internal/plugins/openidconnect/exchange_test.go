@@ -213,14 +213,14 @@ func TestExchangeIsKept(t *testing.T) {
 		t.Parallel()
 		r, x, p := exchangeRig(t, nil, one("cache_ttl_min", 3000))
 		token := r.foreignToken(p)
-		r.admitted(r.bearer(token))
 		r.clock.advance(200 * time.Second)
-		x.change = func(answer map[string]any) { answer["expires_in"] = 3000 }
+		r.admitted(r.bearer(token)) // the other one ends 200 s later
+		r.clock.advance(90 * time.Second)
 		if n := asked(x, func() { r.admitted(r.bearer(token)) }); n != 0 {
 			t.Errorf("asked %d times about a token that is kept", n)
 		}
 		hits := r.echo.Hits()
-		r.clock.advance(100 * time.Second)
+		r.clock.advance(20 * time.Second)
 		if n := asked(x, func() { r.refused(r.bearer(token), http.StatusUnauthorized, hits) }); n != 0 {
 			t.Errorf("asked %d times about a token that has expired", n)
 		}
@@ -315,27 +315,41 @@ func TestExchangeIsKept(t *testing.T) {
 	})
 }
 
-// TestForeignKeysComeFromTheForeignIssuer, and nothing that is meant for the
-// configured one is sent there.
+// TestForeignKeysComeFromTheForeignIssuer: from its own document, or from
+// jwks_uri. Nothing that is meant for the configured issuer is sent there, and
+// none of its keys counts.
 func TestForeignKeysComeFromTheForeignIssuer(t *testing.T) {
 	t.Parallel()
-	r, x, p := exchangeRig(t, nil, map[string]any{
+	r := newRig(t, rigOptions{config: apiConfig("bearer")})
+	p, x := r.twinIdP(), r.exchanger()
+	ofOurKey := r.foreignToken(p)
+	if err := p.RotateKeys(); err != nil {
+		t.Fatal(err)
+	}
+	r.change(map[string]any{
 		"discovery_headers_names": []any{"x-discovery"}, "discovery_headers_values": []any{"planted-discovery-secret"},
+		"extra_jwks_uris": []any{r.idp.URL("jwks")}, "token_exchange": exchanging(subject(p.Issuer(), one("verify_signature", true))),
 	})
+	r.refused(r.bearer(ofOurKey), http.StatusUnauthorized, 0)
+	if x.calls() != 0 {
+		t.Error("a token of the configured issuer's key was sent to be exchanged")
+	}
+	r.admitted(r.bearer(r.foreignToken(p)))
+	if own, foreign := r.idp.Seen("discovery").Header.Get("X-Discovery"), p.Seen("discovery").Header; own == "" || foreign == nil || foreign.Get("X-Discovery") != "" {
+		t.Errorf("the configured issuer got %q, the other %v", own, foreign)
+	}
 	keys := newTap(t, p.URL("jwks"))
 	r.change(map[string]any{"token_exchange": exchanging(subject(p.Issuer(), map[string]any{"verify_signature": true, "jwks_uri": keys.url()}))})
+	documents := p.Calls("discovery")
 	r.admitted(r.bearer(r.foreignToken(p)))
-	if _, header, _ := keys.last(); keys.calls() != 1 || header.Get("X-Discovery") != "" || header.Get("Authorization") != "" {
-		t.Errorf("%d calls for keys, with %v", keys.calls(), header)
-	}
-	// A token of the configured issuer's key does not pass for one of the other.
-	hits, calls := r.echo.Hits(), x.calls()
-	r.refused(r.bearer(changed(t, r.accessToken(), func(c map[string]any) { c["iss"] = p.Issuer() })), http.StatusUnauthorized, hits)
-	if x.calls() != calls {
-		t.Error("it was sent to be exchanged")
+	if keys.calls() != 1 || p.Calls("discovery") != documents {
+		t.Errorf("%d calls for keys at jwks_uri, %d for a document", keys.calls(), p.Calls("discovery")-documents)
 	}
 	keys.respond(failing)
-	r.clock.advance(2 * time.Hour)
-	r.change(one("cache_ttl", 60)) // another pool of keys
+	r.change(one("cache_ttl", 60)) // other keys
+	hits, calls := r.echo.Hits(), x.calls()
 	r.refused(r.bearer(r.foreignToken(p)), http.StatusServiceUnavailable, hits)
+	if x.calls() != calls {
+		t.Error("a token was sent to be exchanged without its keys")
+	}
 }

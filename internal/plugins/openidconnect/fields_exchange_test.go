@@ -49,14 +49,20 @@ func (r *rig) exchanger() *exchanger {
 // foreignIdP is another issuer, with keys of its own.
 func (r *rig) foreignIdP() *practiceidp.Provider {
 	r.t.Helper()
-	p := idptest.Start(r.t, practiceidp.Options{
-		Clients: []practiceidp.Client{{ID: clientID, Secret: clientSecret}},
-		Users:   []practiceidp.User{{Name: "grace", Password: "hopper"}}, Now: r.clock.now,
-	})
+	p := r.twinIdP()
 	if err := p.RotateKeys(); err != nil {
 		r.t.Fatal(err)
 	}
 	return p
+}
+
+// twinIdP is another issuer with the keys of the rig's.
+func (r *rig) twinIdP() *practiceidp.Provider {
+	r.t.Helper()
+	return idptest.Start(r.t, practiceidp.Options{
+		Clients: []practiceidp.Client{{ID: clientID, Secret: clientSecret}},
+		Users:   []practiceidp.User{{Name: "grace", Password: "hopper"}}, Now: r.clock.now,
+	})
 }
 
 // foreignToken is an access token of another issuer.
