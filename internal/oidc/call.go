@@ -16,6 +16,8 @@ const (
 	EndpointRevocation Endpoint = "revocation"
 
 	EndpointIntrospection Endpoint = "introspection"
+	// EndpointExchange is that of Kong's own exchange.
+	EndpointExchange Endpoint = "exchange"
 )
 
 // Call is one call to the provider that has ended.

@@ -175,7 +175,7 @@ func (p *Provider) place(md *Metadata, to Endpoint, method AuthMethod) (string, 
 		ordinary, mutual = md.RevocationEndpoint, md.MutualTLS.Revocation
 	case EndpointIntrospection:
 		ordinary, mutual = md.IntrospectionEndpoint, md.MutualTLS.Introspection
-	case EndpointDiscovery, EndpointJWKS, EndpointUserInfo:
+	case EndpointDiscovery, EndpointJWKS, EndpointUserInfo, EndpointExchange:
 	}
 	place, client := ordinary, p.http
 	if method.MutualTLS() {

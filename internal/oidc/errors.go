@@ -19,6 +19,8 @@ var (
 	// ErrTokenEndpoint: the token endpoint gave neither tokens nor an OAuth
 	// error: no answer, a server error, or garbage.
 	ErrTokenEndpoint = errors.New("token endpoint")
+	// ErrExchangeEndpoint: an endpoint of Kong's own exchange gave no token.
+	ErrExchangeEndpoint = errors.New("token exchange endpoint")
 	// ErrUserInfo: the user info endpoint gave no usable claims.
 	ErrUserInfo = errors.New("user info endpoint")
 	// ErrNoEndpoint: neither the configuration nor the discovery document

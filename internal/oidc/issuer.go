@@ -60,6 +60,17 @@ func absoluteURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
+// SameIssuer reports whether two configured issuers are one: each may be an
+// identifier, with or without a trailing slash, or the URL of its document.
+func SameIssuer(a, b string) bool {
+	x, xErr := parseIssuer(a)
+	y, yErr := parseIssuer(b)
+	if xErr != nil || yErr != nil {
+		return sameIdentifier(a, b)
+	}
+	return x.identifier == y.identifier
+}
+
 // sameIdentifier compares issuers of documents: a trailing slash and a
 // well-known suffix do not count, everything else does.
 func sameIdentifier(a, b string) bool { return bareIdentifier(a) == bareIdentifier(b) }

@@ -63,7 +63,8 @@ func (p *Provider) Refresh(ctx context.Context, c Client, g RefreshGrant, extra 
 func protectedTokenParameter(name string) bool {
 	switch name {
 	case "grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "username", "password",
-		"client_id", "client_secret", "client_assertion", "client_assertion_type":
+		"client_id", "client_secret", "client_assertion", "client_assertion_type",
+		"subject_token", "subject_token_type", "actor_token", "actor_token_type":
 		return true
 	}
 	return false
@@ -74,11 +75,17 @@ func (p *Provider) requestToken(ctx context.Context, c Client, form url.Values, 
 	if err != nil {
 		return nil, err
 	}
+	asked := p.opts.Now()
 	a, sent, err := p.authenticated(ctx, c, md, clientCall{to: EndpointToken, form: form, extra: extra, failed: ErrTokenEndpoint})
 	if err != nil {
 		return nil, err
 	}
-	return readTokenAnswer(a, sent)
+	t, err := readTokenAnswer(a, sent)
+	if err != nil {
+		return nil, err
+	}
+	t.AskedAt = asked
+	return t, nil
 }
 
 // readTokenAnswer reads the tokens of an answer, or its error.
@@ -148,7 +155,7 @@ func sentSecrets(c Client, form url.Values) []string {
 	var out []string
 	for _, s := range []string{
 		c.Secret.Reveal(), form.Get("code"), form.Get("code_verifier"), form.Get("refresh_token"), form.Get("client_assertion"),
-		form.Get("password"),
+		form.Get("password"), form.Get("subject_token"),
 	} {
 		if len(s) >= minRedacted {
 			out = append(out, s, url.QueryEscape(s))

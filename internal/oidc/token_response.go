@@ -22,6 +22,11 @@ type TokenResponse struct {
 	TokenType string
 	// Scope as returned; it may be wider or narrower than what was asked for.
 	Scope string
+	// IssuedTokenType is issued_token_type (RFC 8693 §2.2.1); empty for the
+	// answer to any other grant.
+	IssuedTokenType string
+	// AskedAt is when the response was asked for. Its tokens were made later.
+	AskedAt time.Time
 	// ExpiresIn is nil where the response says nothing. Zero and negative
 	// values mean that the access token has expired already.
 	ExpiresIn *time.Duration
@@ -29,20 +34,24 @@ type TokenResponse struct {
 	Header http.Header
 	// Body is the response as it came: JSON that holds the tokens.
 	Body secret.String
+
+	typed bool // token_type was there
 }
 
-// ExpiresAt is when the access token expires: by expires_in, counted from
-// now; else by exp of an access token that is a JWT; else fallback after now.
-func (t *TokenResponse) ExpiresAt(now time.Time, fallback time.Duration) time.Time {
+// ExpiresAt is when the access token expires: by expires_in; else by exp of an
+// access token that is a JWT; else fallback later. expires_in counts from when
+// the response was generated (RFC 6749 §5.1), which nobody tells: the time of
+// asking is the one bound that is surely not later.
+func (t *TokenResponse) ExpiresAt(fallback time.Duration) time.Time {
 	if t.ExpiresIn != nil {
-		return now.Add(*t.ExpiresIn)
+		return t.AskedAt.Add(*t.ExpiresIn)
 	}
 	if claims, err := UnverifiedClaims(t.AccessToken); err == nil {
 		if exp, ok := claims.Time("exp"); ok {
 			return exp
 		}
 	}
-	return now.Add(fallback)
+	return t.AskedAt.Add(fallback)
 }
 
 // parseTokenResponse reads a 2xx answer without an error member.
@@ -78,8 +87,12 @@ func parseTokenResponse(object map[string]any, a *answer) (*TokenResponse, error
 	if err != nil {
 		return nil, err
 	}
-	if kind != "" && !strings.EqualFold(kind, "Bearer") {
+	t.typed = kind != ""
+	if t.typed && !strings.EqualFold(kind, "Bearer") {
 		return nil, fmt.Errorf("token_type %s is not Bearer", quoted(kind))
+	}
+	if t.IssuedTokenType, err = textMember(object, "issued_token_type"); err != nil {
+		return nil, err
 	}
 	t.ExpiresIn, err = expiresIn(object["expires_in"])
 	return t, err

@@ -8,12 +8,7 @@ import (
 // serveIntrospection tells a client what a token of this provider is worth (RFC
 // 7662), as JSON or, for whoever asks for it, as a JWT (RFC 9701).
 func (p *Provider) serveIntrospection(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		methodNotAllowed(w, "POST")
-		return
-	}
-	if err := r.ParseForm(); err != nil {
-		writeTokenError(w, &tokenError{http.StatusBadRequest, "invalid_request", "the form cannot be read"})
+	if !posted(w, r) {
 		return
 	}
 	if p.faulty(w, r, endpointIntrospection) {

@@ -22,12 +22,7 @@ const (
 
 // servePAR takes authorization requests over from their clients (RFC 9126 §2).
 func (p *Provider) servePAR(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		methodNotAllowed(w, "POST")
-		return
-	}
-	if err := r.ParseForm(); err != nil {
-		writeTokenError(w, &tokenError{http.StatusBadRequest, "invalid_request", "the form cannot be read"})
+	if !posted(w, r) {
 		return
 	}
 	if p.faulty(w, r, endpointPAR) {

@@ -5,12 +5,7 @@ import "net/http"
 // serveRevoke takes tokens back (RFC 7009 §2). A refresh token ends its grant,
 // an access token ends by itself alone.
 func (p *Provider) serveRevoke(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		methodNotAllowed(w, "POST")
-		return
-	}
-	if err := r.ParseForm(); err != nil {
-		writeTokenError(w, &tokenError{http.StatusBadRequest, "invalid_request", "the form cannot be read"})
+	if !posted(w, r) {
 		return
 	}
 	p.count(endpointRevoke + " " + r.PostForm.Get("token_type_hint"))

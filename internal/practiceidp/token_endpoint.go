@@ -45,13 +45,22 @@ type tokenError struct {
 	code, description string
 }
 
-func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
+// posted tells whether a program has posted a form that can be read; others get
+// their answer here.
+func posted(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodPost {
 		methodNotAllowed(w, "POST")
-		return
+		return false
 	}
 	if err := r.ParseForm(); err != nil {
 		writeTokenError(w, &tokenError{http.StatusBadRequest, "invalid_request", "the form cannot be read"})
+		return false
+	}
+	return true
+}
+
+func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
+	if !posted(w, r) {
 		return
 	}
 	kind := "code"

@@ -61,6 +61,7 @@ var knownSteps = map[string]bool{
 	"session exists":                         true,
 	"signing keys":                           true,
 	"state":                                  true,
+	"token exchange endpoint":                true,
 	"token request":                          true,
 	"token revocation":                       true,
 	"pushed authorization request":           true,

@@ -109,8 +109,14 @@ type api struct {
 // this test's upstream.
 func startAPI(t *testing.T, name string, env []string, args ...string) *api {
 	t.Helper()
+	return startAPIFrom(t, filepath.Join(root(), "examples", name+".kong.yaml"), env, args...)
+}
+
+// startAPIFrom is startAPI with a file.
+func startAPIFrom(t *testing.T, file string, env []string, args ...string) *api {
+	t.Helper()
 	a := &api{gateway: newGateway(t), up: startUpstream(t)}
-	a.start(t, env, append(args, "--config", filepath.Join(root(), "examples", name+".kong.yaml"))...)
+	a.start(t, env, append(args, "--config", file)...)
 	a.adminJSON(t, 200, http.MethodPatch, "/services/orders", map[string]any{"host": a.up.host, "port": json.Number(a.up.port)})
 	return a
 }

@@ -18,7 +18,10 @@ type admission struct {
 	proof *proof
 	// credential is what it carried; beside is an ID token that came with it.
 	credential, beside credential
-	client             *config.Client
+	// token is the access token that is verified: what the request carried, or
+	// what that was exchanged for.
+	token  string
+	client *config.Client
 }
 
 // identify looks for an API client's credential, in Kong's order, and verifies
@@ -71,6 +74,10 @@ func (h *handler) letIn(v *visit, a *admission) error {
 		}
 		return v.insufficient(found, a.client)
 	}
+	token, err := h.upstreamToken(v, &a.proof.entry, a)
+	if err != nil {
+		return err
+	}
 	h.openFor(v, a)
 	v.forward(&a.credential)
 	if h.config.Header.HideCredentials {
@@ -80,6 +87,7 @@ func (h *handler) letIn(v *visit, a *admission) error {
 		}
 	}
 	v.tell(a.proof.ready, nil)
+	h.tellToken(v, token)
 	h.replay(v, a.proof.method, a.proof.replay)
 	return nil
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sallyport/internal/practiceidp"
 )
 
 // apiConfig recognises the given methods and nothing else.
@@ -32,7 +34,13 @@ func with(config map[string]any, changes ...map[string]any) map[string]any {
 // issue asks the IdP for tokens, as an application does that is no browser.
 func (r *rig) issue(form url.Values) map[string]any {
 	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, r.idp.URL("token"), strings.NewReader(form.Encode()))
+	return r.issueAt(r.idp, form)
+}
+
+// issueAt is issue at any IdP.
+func (r *rig) issueAt(p *practiceidp.Provider, form url.Values) map[string]any {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, p.URL("token"), strings.NewReader(form.Encode()))
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func segment(token string, i int, text string) string {
 	return strings.Join(parts, ".")
 }
 
-func payload(t *testing.T, token string) map[string]any {
+func payload(t testing.TB, token string) map[string]any {
 	t.Helper()
 	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
 	if err != nil {

@@ -32,10 +32,9 @@ var tokenMethods = [...]struct {
 	{config.MethodUserInfo, kindUserInfo},
 }
 
-// byToken verifies an access token: as a JWT, by introspection, or by user info,
-// whichever is enabled and applies first.
+// byToken verifies an access token, or what it is exchanged for.
 func (h *handler) byToken(v *visit, found credential) (*admission, error) {
-	a := &admission{credential: found, client: h.chooseClient(v)}
+	a := &admission{credential: found, token: found.token, client: h.chooseClient(v)}
 	good, err := v.takeBeside(a)
 	if err != nil {
 		return nil, err
@@ -43,12 +42,25 @@ func (h *handler) byToken(v *visit, found credential) (*admission, error) {
 	if !good || found.malformed {
 		return nil, v.deny(found, malformed(), a.client)
 	}
+	exchanged := false
+	if len(h.subjects) > 0 && h.config.Method.Has(config.MethodBearer) {
+		exchanged, err = h.proveExchanged(v, a)
+	}
+	if !exchanged && err == nil {
+		err = h.proveToken(v, a)
+	}
+	return v.settle(a, err)
+}
+
+// proveToken verifies an access token: as a JWT, by introspection, or by user
+// info, whichever is enabled and applies first.
+func (h *handler) proveToken(v *visit, a *admission) error {
 	fields, q := v.queryFields(a)
 	for i := range tokenMethods {
 		if m := &tokenMethods[i]; h.config.Method.Has(m.method) {
 			if p, ok := h.recall(m.kind, h.key(m.kind, fields...)); ok && p.denied == nil {
 				a.proof = p
-				return a, nil
+				return nil
 			}
 		}
 	}
@@ -56,11 +68,11 @@ func (h *handler) byToken(v *visit, found credential) (*admission, error) {
 }
 
 // findOut verifies a token that is not remembered.
-func (h *handler) findOut(v *visit, a *admission, fields []string, q tokenQuery) (*admission, error) {
-	q.client, q.token, q.idToken = a.client, secret.New(strings.Clone(a.credential.token)), secret.New(strings.Clone(a.beside.token))
+func (h *handler) findOut(v *visit, a *admission, fields []string, q tokenQuery) error {
+	q.client, q.token, q.idToken = a.client, secret.New(strings.Clone(a.token)), secret.New(strings.Clone(a.beside.token))
 	m, err := h.methodFor(v, q.token)
 	if err != nil {
-		return v.settle(a, err)
+		return err
 	}
 	var fetch func(context.Context, *tokenQuery) (*proof, error)
 	var k kind
@@ -73,10 +85,11 @@ func (h *handler) findOut(v *visit, a *admission, fields []string, q tokenQuery)
 	case config.MethodUserInfo:
 		k, fetch, keep = kindUserInfo, h.askUserInfo, h.config.Cache.UserInfo
 	default:
-		return nil, v.deny(a.credential, &denial{cause: "access token: no JWT", description: describeRefused}, a.client)
+		a.proof = denied("access token: no JWT", nil, false)
+		return nil
 	}
 	a.proof, err = h.prove(v.ctx, k, h.key(k, fields...), keep, func(ctx context.Context) (*proof, error) { return fetch(ctx, &q) })
-	return v.settle(a, err)
+	return err
 }
 
 // takeBeside finds the ID token that came beside the access token; good is false
@@ -116,7 +129,7 @@ func (v *visit) queryFields(a *admission) ([]string, tokenQuery) {
 	if a.client != nil {
 		id = a.client.ID
 	}
-	fields := []string{a.credential.token, id, a.beside.token}
+	fields := []string{a.token, id, a.beside.token}
 	var q tokenQuery
 	i, u := &h.config.Introspection, &h.config.UserInfo
 	q.introspection = oidc.Extra{Args: i.Arguments, Header: i.Header}

@@ -2,8 +2,6 @@ package openidconnect
 
 import (
 	"encoding/base64"
-	"net/url"
-	"slices"
 	"strings"
 
 	"sallyport/internal/plugins/openidconnect/config"
@@ -147,7 +145,7 @@ func oneWord(s string) bool {
 // argumentToken finds a token in the query or in the body.
 func (v *visit) argumentToken(in config.Locations, name string) (credential, bool, error) {
 	if in.Query {
-		if value, n := queryValue(v.q.Canonical.RawQuery, name); n > 0 {
+		if value, n := v.q.Argument(name); n > 0 {
 			return tokenCredential(value, config.PlaceQuery, name, n > 1), true, nil
 		}
 	}
@@ -173,32 +171,6 @@ func (v *visit) bodyValues(name string) ([]string, error) {
 	return fields.Values(name), nil
 }
 
-// queryValue is the first value of an argument that is not empty, and how many
-// there are. A pair that cannot be decoded does not count.
-func queryValue(raw, name string) (value string, n int) {
-	for raw != "" {
-		var pair string
-		pair, raw, _ = strings.Cut(raw, "&")
-		key, text, _ := strings.Cut(pair, "=")
-		if text == "" || len(key) < len(name) {
-			continue
-		}
-		if key != name {
-			if decoded, err := url.QueryUnescape(key); err != nil || decoded != name {
-				continue
-			}
-		}
-		decoded, err := url.QueryUnescape(text)
-		if err != nil {
-			continue
-		}
-		if n++; n == 1 {
-			value = decoded
-		}
-	}
-	return value, n
-}
-
 // namedToken finds a token that comes under a configured name: in the header
 // that the name makes, with or without "Bearer ", in the query or in the body.
 func (v *visit) namedToken(in config.Locations, name, header string) (credential, bool, error) {
@@ -222,8 +194,8 @@ func (v *visit) pair(in config.Locations, nameArg, passwordArg string) (credenti
 		}
 	}
 	if in.Query {
-		name, n := queryValue(v.q.Canonical.RawQuery, nameArg)
-		password, m := queryValue(v.q.Canonical.RawQuery, passwordArg)
+		name, n := v.q.Argument(nameArg)
+		password, m := v.q.Argument(passwordArg)
 		if n > 0 && m > 0 {
 			return pairCredential(name, password, config.PlaceQuery, nameArg, passwordArg, n+m > 2), true, nil
 		}
@@ -271,8 +243,8 @@ func pairCredential(name, password string, place config.Place, nameArg, password
 // 7521 section 4.2).
 func (v *visit) assertion(in config.Locations) (credential, bool, error) {
 	if in.Query {
-		kind, n := queryValue(v.q.Canonical.RawQuery, argAssertionType)
-		text, m := queryValue(v.q.Canonical.RawQuery, argAssertion)
+		kind, n := v.q.Argument(argAssertionType)
+		text, m := v.q.Argument(argAssertion)
 		if n > 0 && m > 0 {
 			return assertionCredential(kind, text, config.PlaceQuery, n+m > 2), true, nil
 		}
@@ -305,9 +277,7 @@ func (v *visit) hide(c *credential) {
 	case config.PlaceCookie:
 		v.q.DropUpstreamCookies = append(v.q.DropUpstreamCookies, c.carriers[0])
 	case config.PlaceQuery:
-		canonical := &v.q.Canonical
-		canonical.RawQuery = withoutArguments(canonical.RawQuery, c.names()...)
-		canonical.ForceQuery = canonical.ForceQuery && canonical.RawQuery != ""
+		v.q.DropArguments(c.names()...)
 	case config.PlaceBody:
 		v.q.DropFields(c.names()...)
 	}
@@ -319,21 +289,6 @@ func (c *credential) names() []string {
 		n++
 	}
 	return c.carriers[:n]
-}
-
-// withoutArguments takes arguments from a raw query and leaves everything else
-// byte for byte.
-func withoutArguments(raw string, names ...string) string {
-	kept := make([]string, 0, 4)
-	for pair := range strings.SplitSeq(raw, "&") {
-		key, _, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(key)
-		if err == nil && slices.Contains(names, name) {
-			continue
-		}
-		kept = append(kept, pair)
-	}
-	return strings.Join(kept, "&")
 }
 
 // cookieValue is the first value of a cookie, and how many different ones the

@@ -45,7 +45,9 @@ func (h *handler) Serve(w http.ResponseWriter, q *plugin.Request, next plugin.Ne
 	case todo.login != nil:
 		return h.login(w, v, *todo.login)
 	case todo.proxy != nil:
-		h.introduce(v, todo.proxy)
+		if err := h.introduce(v, todo.proxy); err != nil {
+			return err
+		}
 		return next(w, q)
 	case todo.admitted != nil:
 		return next(w, q)

@@ -9,7 +9,7 @@
 //	dispatch.go → callback.go  verify the transaction, redeem, verify tokens, open the session
 //	            → logout.go    end the session here and at the IdP
 //	            → resume.go    load, refresh, keep; authorize.go, headers.go and on to the upstream
-//	            → access.go    an API client's credential: bytoken.go, introspect.go, grants.go
+//	            → access.go    an API client's credential: bytoken.go, exchange.go, introspect.go, grants.go
 //	            → login.go     authorization request, sealed state, key cookie
 //
 // Beside them: state.go (the sealed login state), target.go (where a browser may

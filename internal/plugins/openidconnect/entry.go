@@ -33,7 +33,7 @@ func (h *handler) entry(client *config.Client, g *grant) session.Entry {
 		Realm: h.sessionRealm(client), Subject: id.Subject(), Method: string(config.MethodAuthorizationCode),
 		AccessToken: g.tokens.AccessToken, RefreshToken: g.tokens.RefreshToken, IDToken: g.tokens.IDToken,
 		TokenType: g.tokens.TokenType, Scope: g.tokens.Scope,
-		Expiry: g.tokens.ExpiresAt(h.Now(), h.config.Cache.TTL),
+		Expiry: g.tokens.ExpiresAt(h.config.Cache.TTL),
 	}
 	e.SID, _ = id.Text("sid")
 	e.ACR, _ = id.Text("acr")

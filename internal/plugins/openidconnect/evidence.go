@@ -62,7 +62,7 @@ func (h *handler) conclude(ctx context.Context, ev *evidence) (*proof, error) {
 	}
 	if t := ev.tokens; t != nil {
 		e.RefreshToken, e.IDToken, e.Scope = t.RefreshToken, t.IDToken, t.Scope
-		e.Expiry = t.ExpiresAt(h.Now(), h.config.Cache.TTL)
+		e.Expiry = t.ExpiresAt(h.config.Cache.TTL)
 		p.replay = h.replayed(t.Header)
 	}
 	h.documents(e, ev)
@@ -194,20 +194,26 @@ func introspected(ev *evidence) *oidc.Claims {
 func (h *handler) ends(ev *evidence) time.Time {
 	leeway := h.config.Verification.Leeway
 	if ev.tokens != nil {
-		now := h.Now()
-		end := ev.tokens.ExpiresAt(now, h.config.Cache.TTL)
-		if ev.claims != nil {
-			if exp, ok := ev.claims.Time("exp"); ok {
-				end = earlier(end, exp)
-			}
-		}
-		return end.Add(-min(leeway, max(0, end.Sub(now))/4))
+		return h.givenUp(ev.tokens, h.config.Cache.TTL, ev.claims)
 	}
 	exp, ok := expiryOf(ev)
 	if !ok || !h.config.Verification.Claims {
 		return time.Time{}
 	}
 	return exp.Add(leeway)
+}
+
+// givenUp is until when a token of the token endpoint is used: leeway before its
+// end, but not before three quarters of its life. fallback is its life where
+// nobody tells it; claims are those of a JWT, nil for others.
+func (h *handler) givenUp(t *oidc.TokenResponse, fallback time.Duration, claims *oidc.Claims) time.Time {
+	end := t.ExpiresAt(fallback)
+	if claims != nil {
+		if exp, ok := claims.Time("exp"); ok {
+			end = earlier(end, exp)
+		}
+	}
+	return end.Add(-min(h.config.Verification.Leeway, max(0, end.Sub(t.AskedAt))/4))
 }
 
 // fetchUserInfo asks the user info endpoint about the access token. Where the

@@ -274,7 +274,7 @@ func cacheRows() []fieldRow {
 }
 
 func apiRows() []fieldRow {
-	return slices.Concat(headerRows(), credentialRows(), idpRows(), cacheRows())
+	return slices.Concat(headerRows(), credentialRows(), idpRows(), cacheRows(), exchangeRows())
 }
 
 // TestFieldsOfAPIClients: every field is observable, and its default is observed

@@ -160,7 +160,7 @@ func credentialsRefused(method config.Method, err error) (*proof, error) {
 // it is a JWT, the ID token if there is one.
 func (h *handler) verifyGranted(ctx context.Context, method config.Method, client *config.Client, tokens *oidc.TokenResponse, userInfo oidc.Extra) (*proof, error) {
 	ev := evidence{method: method, client: client, token: tokens.AccessToken, tokens: tokens, userInfoExtra: userInfo}
-	if now := h.Now(); !now.Before(tokens.ExpiresAt(now, h.config.Cache.TTL)) {
+	if !h.Now().Before(tokens.ExpiresAt(h.config.Cache.TTL)) {
 		return denied(string(method)+": the access token has expired already", nil, true), nil
 	}
 	if oidc.IsJWT(tokens.AccessToken) {

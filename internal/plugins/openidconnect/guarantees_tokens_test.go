@@ -9,38 +9,6 @@ import (
 	"time"
 )
 
-// TestExpiryCountsFromTheAnswer: what a slow token endpoint takes is not taken
-// from the life of its tokens.
-func TestExpiryCountsFromTheAnswer(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, rigOptions{idp: shortTokens})
-	p := r.tapped("token")
-	p.respond(func(w http.ResponseWriter, req *http.Request) {
-		form, header, _ := p.last()
-		out, err := http.NewRequestWithContext(req.Context(), http.MethodPost, r.idp.URL("token"), strings.NewReader(form.Encode()))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		out.Header = header
-		a := r.do(out)
-		r.clock.advance(40 * time.Second)
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(a.body))
-	})
-	b := r.browser()
-	b.login("/")
-	p.respond(nil)
-	r.clock.advance(50 * time.Second)
-	if a := b.get("/"); a.status != http.StatusOK || r.idp.Calls("refresh") != 0 {
-		t.Errorf("50 s after the answer: %d, %d refreshes", a.status, r.idp.Calls("refresh"))
-	}
-	r.clock.advance(15 * time.Second)
-	if a := b.get("/"); a.status != http.StatusOK || r.idp.Calls("refresh") != 1 {
-		t.Errorf("65 s after it: %d, %d refreshes", a.status, r.idp.Calls("refresh"))
-	}
-}
-
 // TestRefusedOpaqueTokenSaysWhy, to the log and, with display_errors, to whoever
 // sent it.
 func TestRefusedOpaqueTokenSaysWhy(t *testing.T) {

@@ -112,6 +112,8 @@ type handler struct {
 	provider *oidc.Provider
 	sessions *session.Manager
 	browser  *session.KeyCookie
+	// subjects verify tokens before their exchange, by the issuer that they name.
+	subjects map[string]*oidc.Provider
 	// policy stands for what weakens verification here, in realms of sessions.
 	policy string
 	// realm is the hash by which a login state knows that it comes from here.
@@ -164,6 +166,9 @@ func (f *shared) compile(i plugin.Instance) (_ *handler, err error) {
 		return nil, err
 	}
 	if err := h.openPools(mutual); err != nil {
+		return nil, err
+	}
+	if err := h.openSubjects(); err != nil {
 		return nil, err
 	}
 	if err := h.openSessions(); err != nil {

@@ -140,7 +140,20 @@ func readyOf(s *session.Session) *ready {
 }
 
 // introduce tells the upstream who is there.
-func (h *handler) introduce(v *visit, s *session.Session) { v.tell(readyOf(s), s.ID) }
+func (h *handler) introduce(v *visit, s *session.Session) error {
+	if h.config.Exchange.Endpoint == "" {
+		v.tell(readyOf(s), s.ID)
+		return nil
+	}
+	e := s.Entry()
+	token, err := h.upstreamToken(v, &e, nil)
+	if err != nil {
+		return err
+	}
+	v.tell(readyOf(s), s.ID)
+	h.tellToken(v, token)
+	return nil
+}
 
 // tell sets the headers of both directions; id gives the session id, and is nil
 // without a session.

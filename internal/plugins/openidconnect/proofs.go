@@ -25,6 +25,8 @@ const (
 	kindRefresh
 	kindPassword
 	kindClient
+	kindExchange
+	kindExchangeEndpoint
 )
 
 // proofs keeps what came of credentials, for all instances of the plugin. The
@@ -34,6 +36,8 @@ type proofs struct {
 	// credential to whoever does not have it, not even by guessing.
 	secret []byte
 	caches map[kind]*cache.Cache[*proof]
+	// exchanged keeps what came of the exchange of tokens.
+	exchanged *cache.Cache[*exchanged]
 }
 
 // The bounds of each cache.
@@ -53,6 +57,7 @@ func newProofs(now func() time.Time) *proofs {
 		}
 		p.caches[k] = cache.New[*proof](cache.Options{Entries: proofEntries, Bytes: proofBytes, Now: now})
 	}
+	p.exchanged = cache.New[*exchanged](cache.Options{Entries: proofEntries, Bytes: proofBytes, Now: now})
 	return p
 }
 
@@ -138,5 +143,6 @@ func softFailure(err error) bool {
 		return false
 	}
 	return errors.Is(err, oidc.ErrUnreachable) || errors.Is(err, oidc.ErrIntrospection) ||
-		errors.Is(err, oidc.ErrUserInfo) || errors.Is(err, oidc.ErrTokenEndpoint) || errors.Is(err, cache.ErrBusy)
+		errors.Is(err, oidc.ErrUserInfo) || errors.Is(err, oidc.ErrTokenEndpoint) ||
+		errors.Is(err, oidc.ErrExchangeEndpoint) || errors.Is(err, cache.ErrBusy)
 }

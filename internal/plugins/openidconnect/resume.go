@@ -137,7 +137,7 @@ func (h *handler) exchangeRefresh(ctx context.Context, current *session.Session,
 	if tokens.Scope != "" {
 		e.Scope = tokens.Scope
 	}
-	e.Expiry = tokens.ExpiresAt(h.Now(), h.config.Cache.TTL)
+	e.Expiry = tokens.ExpiresAt(h.config.Cache.TTL)
 	if h.wantsUserInfo() {
 		info, err := h.userInfo(ctx, client, e.AccessToken, e.Subject, oidc.Extra{Args: h.config.UserInfo.Query, Header: h.config.UserInfo.Header})
 		switch {

@@ -31,6 +31,7 @@ func checks() []schema.Check {
 		checkClientCertificate(),
 		checkLogoutBody(),
 		checkAlgorithms(),
+		checkExchange(),
 		checkRedis(),
 		checkPossession(),
 	}

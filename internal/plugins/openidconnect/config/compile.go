@@ -90,6 +90,7 @@ func (c *Config) compile() {
 	c.Credential.compile()
 	c.Authorization.compile()
 	c.Token.compile()
+	c.Exchange.compile(&c.Authorization)
 	c.Claims.compile()
 	c.Introspection.compile()
 	c.UserInfo.compile()
@@ -124,6 +125,8 @@ func (c *Config) warn() {
 	c.Possession.warn(say)
 	say(c.Possession.DPoP != PossessionOff && c.Possession.UseNonce && c.Session.Secret.Empty(),
 		"config.session_secret: not set, so that other nodes refuse the DPoP nonces of this one")
+	say(len(c.Exchange.Subjects) > 0 && !c.Method.Has(MethodBearer),
+		"config.token_exchange: auth_methods has no bearer, so that nothing is exchanged")
 	say(!c.Introspection.CheckActive, "config.introspection_check_active: tokens that the provider calls inactive are accepted")
 	say(!c.HTTP.Verify, "config.ssl_verify: certificates of the provider are not verified")
 	say(!c.Client.VerifyMutualTLS, "config.tls_client_auth_ssl_verify: the certificate of the provider is not verified where ours is shown")

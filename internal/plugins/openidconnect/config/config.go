@@ -20,6 +20,7 @@ type Config struct {
 	Session       SessionConfig
 	Store         StoreConfig
 	Token         TokenConfig
+	Exchange      ExchangeConfig
 	Verification  VerificationConfig
 	Claims        ClaimsConfig
 	Consumer      ConsumerConfig

@@ -21,6 +21,8 @@ type CacheConfig struct {
 	Resurrect time.Duration
 	// Tokens, Introspection and UserInfo switch the caches of these answers on.
 	Tokens, Introspection, UserInfo bool
+	// Exchange keeps the tokens of token_exchange_endpoint.
+	Exchange bool
 	// Salt is part of the key of Tokens.
 	Salt string
 
@@ -74,9 +76,8 @@ func (g *CacheConfig) fields() []*schema.Field {
 			Doc("Adds requested scopes, including those from the scopes setting, to token cache keys."),
 		schema.Bool("cache_introspection", &g.Introspection, true).
 			Doc("Caches introspection responses; disable for immediate revocation awareness."),
-		schema.Bool("cache_token_exchange", nil, true).Deprecated("token_exchange.cache").
-			Inert("nothing is exchanged").
-			Doc("Caches results of the legacy token_exchange_endpoint call."),
+		schema.Bool("cache_token_exchange", &g.Exchange, true).Deprecated("token_exchange.cache").
+			Doc("Keeps the tokens that token_exchange_endpoint gives; those of token_exchange have their own setting."),
 		schema.Bool("cache_user_info", &g.UserInfo, true).
 			Doc("Caches user info responses; a login fetches user info once in any case."),
 		schema.String("cluster_cache_strategy", nil, "off").OneOf("off", "redis").

@@ -47,6 +47,9 @@ func (r *ClaimRule) Holds(values []string) bool {
 	return false
 }
 
+// ScopesPath leads to the claim that holds scopes, outermost first.
+func (g *ClaimsConfig) ScopesPath() []string { return g.scopes.path }
+
 func containsAll(values, words []string) bool {
 	for _, w := range words {
 		found := false

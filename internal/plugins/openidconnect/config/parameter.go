@@ -30,7 +30,8 @@ func words(v any) error {
 func tokenArgument(v any) error {
 	switch text, _ := v.(string); text {
 	case "grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "username", "password",
-		"client_id", "client_secret", "client_assertion", "client_assertion_type":
+		"client_id", "client_secret", "client_assertion", "client_assertion_type",
+		"subject_token", "subject_token_type", "actor_token", "actor_token_type":
 		return fmt.Errorf("%s is set by the plugin", text)
 	}
 	return nil

@@ -159,7 +159,7 @@ func TestSupportedFieldsAreBound(t *testing.T) {
 func refusedAsAWhole(path string) bool {
 	for _, list := range []string{
 		"downstream_headers[].", "redis.cluster_nodes[].", "redis.sentinel_nodes[].",
-		"cluster_cache_redis.cluster_nodes[].", "cluster_cache_redis.sentinel_nodes[].", "token_exchange.subject_token_issuers[].",
+		"cluster_cache_redis.cluster_nodes[].", "cluster_cache_redis.sentinel_nodes[].",
 	} {
 		if strings.HasPrefix(path, list) {
 			return true
@@ -173,7 +173,7 @@ func refusedAsAWhole(path string) bool {
 func TestInertFieldsAreHarmless(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"cache_token_exchange", "client_jwk[].issuer", "client_jwk[].x5c", "client_jwk[].x5u",
+		"client_jwk[].issuer", "client_jwk[].x5c", "client_jwk[].x5u",
 		"redis.keepalive_backlog", "redis.keepalive_pool_size", "session_hash_storage_key",
 		"session_hash_subject", "session_store_metadata", "token_cache_key_include_scope",
 	}
@@ -210,7 +210,7 @@ func TestEveryUnsupportedFieldIsRefused(t *testing.T) {
 			t.Errorf("%s at its default: %v", l.path, errs)
 		}
 	}
-	if n < 80 {
+	if n < 30 {
 		t.Errorf("only %d unsupported fields seen", n)
 	}
 }

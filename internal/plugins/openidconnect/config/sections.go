@@ -25,7 +25,7 @@ func (c *Config) sections() []Section {
 		{"Session", "How long a session lasts, its cookie, and what it is bound to.", c.Session.fields()},
 		{"Session storage", "Where sessions are kept.", c.Store.fields()},
 		{"Token request", "What is sent to the token endpoint, for every grant.", c.Token.fields()},
-		{"Token exchange", "Tokens of another issuer or audience exchanged for own ones.", exchangeFields()},
+		{"Token exchange", "Tokens of another issuer or audience exchanged for own ones.", c.Exchange.fields()},
 		{"Verification", "What a token must satisfy before anything in it counts.", c.Verification.fields()},
 		{"Who gets in", "Rules about claims, asked for every request.", c.Claims.fields()},
 		{"Consumers", "Claims mapped to consumers, consumer groups and principals.", c.Consumer.fields()},
