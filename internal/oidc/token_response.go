@@ -85,6 +85,25 @@ func parseTokenResponse(object map[string]any, a *answer) (*TokenResponse, error
 	return t, err
 }
 
+// RestoreTokenResponse reads a response that was kept: its Body, what is wanted
+// of its Header, and for how long; expires_in counts from when it came.
+func RestoreTokenResponse(body secret.String, header http.Header, age time.Duration) (*TokenResponse, error) {
+	a := &answer{header: header, body: []byte(body.Reveal())}
+	object, err := a.object()
+	if err != nil {
+		return nil, err
+	}
+	t, err := parseTokenResponse(object, a)
+	if err != nil {
+		return nil, err
+	}
+	if t.ExpiresIn != nil {
+		left := *t.ExpiresIn - max(0, age)
+		t.ExpiresIn = &left
+	}
+	return t, nil
+}
+
 // expiresIn reads seconds, as a number or a decimal string.
 func expiresIn(v any) (*time.Duration, error) {
 	if v == nil {

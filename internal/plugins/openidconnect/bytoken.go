@@ -173,11 +173,9 @@ func (h *handler) verifyJWT(ctx context.Context, q *tokenQuery) (*proof, error) 
 	}
 	ev := evidence{method: config.MethodBearer, client: q.client, token: q.token, access: token, claims: token.Claims, userInfoExtra: q.userInfo}
 	if h.config.Introspection.JWT {
-		p, answer, err := h.introspectToken(ctx, q)
-		if p != nil || err != nil {
+		if p, err := h.introspectToken(ctx, q, &ev); p != nil || err != nil {
 			return p, err
 		}
-		ev.introspection = answer
 	}
 	if p, err := h.verifyBeside(ctx, q, &ev); p != nil || err != nil {
 		return p, err

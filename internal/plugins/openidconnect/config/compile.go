@@ -126,6 +126,18 @@ func (c *Config) warn() {
 	say(!c.Client.VerifyMutualTLS, "config.tls_client_auth_ssl_verify: the certificate of the provider is not verified where ours is shown")
 	say(c.Store.Storage == StorageRedis && c.Store.Redis.TLS && !c.Store.Redis.Verify,
 		"config.redis.ssl_verify: the certificate of Redis is not verified")
+	c.warnOfCluster(say)
+}
+
+// warnOfCluster says what keeps nodes from sharing, or Redis from being who it is.
+func (c *Config) warnOfCluster(say func(when bool, text string)) {
+	cluster := &c.Cache.Cluster
+	say(cluster.On() && cluster.Redis.TLS && !cluster.Redis.Verify,
+		"config.cluster_cache_redis.ssl_verify: the certificate of Redis is not verified")
+	say(cluster.On() && c.Session.Secret.Empty(),
+		"config.session_secret: not set, so that no other node can open what this one puts into the cluster cache")
+	say(cluster.Shares(ClusterIntrospection) && !c.Cache.Introspection, "config.cluster_cache_items: introspection is not shared, as cache_introspection is off")
+	say(cluster.Shares(ClusterTokens) && !c.Cache.Tokens, "config.cluster_cache_items: tokens are not shared, as cache_tokens is off")
 }
 
 // Provider returns the settings of the provider and of the calls to it. The

@@ -12,7 +12,6 @@ const (
 	noSentinel     = "Redis Sentinel is not available"
 	noCloud        = "cloud logins to Redis are not available"
 	noRedisProxy   = "a proxy in front of Redis is not available"
-	noClusterCache = "nodes share no cache"
 	noExchange     = "tokens are not exchanged"
 	noPrincipals   = "principals are not looked up"
 	noPossession   = "proof of possession is not available"
