@@ -32,8 +32,8 @@ var tokenMethods = [...]struct {
 	{config.MethodUserInfo, kindUserInfo},
 }
 
-// byToken verifies an access token: as a JWT, by introspection, or by user info,
-// whichever is enabled and applies first.
+// byToken verifies an access token: as a JWT, in the configuration, by
+// introspection, or by user info, whichever is enabled and applies first.
 func (h *handler) byToken(v *visit, found credential) (*admission, error) {
 	a := &admission{credential: found, client: h.chooseClient(v)}
 	good, err := v.takeBeside(a)
@@ -42,6 +42,9 @@ func (h *handler) byToken(v *visit, found credential) (*admission, error) {
 	}
 	if !good || found.malformed {
 		return nil, v.deny(found, malformed(), a.client)
+	}
+	if a.proof = h.byGrant(v, found.token); a.proof != nil {
+		return v.settle(a, nil)
 	}
 	fields, q := v.queryFields(a)
 	for i := range tokenMethods {
@@ -73,7 +76,7 @@ func (h *handler) findOut(v *visit, a *admission, fields []string, q tokenQuery)
 	case config.MethodUserInfo:
 		k, fetch, keep = kindUserInfo, h.askUserInfo, h.config.Cache.UserInfo
 	default:
-		return nil, v.deny(a.credential, &denial{cause: "access token: no JWT", description: describeRefused}, a.client)
+		return nil, v.deny(a.credential, &denial{cause: "access token: not of a kind that is recognised", description: describeRefused}, a.client)
 	}
 	a.proof, err = h.prove(v.ctx, k, h.key(k, fields...), keep, func(ctx context.Context) (*proof, error) { return fetch(ctx, &q) })
 	return v.settle(a, err)

@@ -147,9 +147,6 @@ func (f *shared) compile(i plugin.Instance) (_ *handler, err error) {
 	for _, w := range c.Warnings {
 		log.Warn("configuration", "warning", w)
 	}
-	if len(c.Method.Dropped) > 0 {
-		log.Info("auth_methods: members that are not recognised here are ignored", "ignored", c.Method.Dropped)
-	}
 	h := &handler{shared: f, id: i.ID, config: c, policy: policyHash(c)}
 	defer func() {
 		if err != nil {

@@ -86,7 +86,6 @@ func recheck(r *schema.Record, values map[string]any) error {
 
 func (c *Config) compile() {
 	c.Issuer.compile()
-	c.Method.compile()
 	c.Credential.compile()
 	c.Authorization.compile()
 	c.Token.compile()

@@ -64,10 +64,9 @@ func TestDefaults(t *testing.T) {
 	c := compiled(t, nil)
 	checks := map[string][2]any{
 		"methods": {c.Method.Enabled, []Method{
-			MethodAuthorizationCode, MethodBearer, MethodClientCredentials, MethodIntrospection,
+			MethodAuthorizationCode, MethodBearer, MethodClientCredentials, MethodIntrospection, MethodKongOAuth2,
 			MethodPassword, MethodRefreshToken, MethodSession, MethodUserInfo,
 		}},
-		"dropped":        {c.Method.Dropped, []Method{MethodKongOAuth2}},
 		"preflight":      {c.Method.Preflight, true},
 		"mode":           {c.Authorization.ResponseMode, ModeQuery},
 		"scopes":         {c.Authorization.Scopes, []string{"openid"}},
@@ -175,7 +174,6 @@ func TestRunValues(t *testing.T) {
 	zero := time.Duration(0)
 	for name, pair := range map[string][2]any{
 		"an explicit list of methods":     {c.Method.Enabled, []Method{MethodSession}},
-		"nothing dropped":                 {len(c.Method.Dropped), 0},
 		"headers are paired":              {c.Issuer.DiscoveryHeader, http.Header{"X-A": {"1", "2"}}},
 		"arguments are paired":            {c.Authorization.Fixed, url.Values{"prompt": {"login"}, "acr_values": {"gold"}}},
 		"audience":                        {c.Authorization.Audience, []string{"api"}},
@@ -212,7 +210,7 @@ func TestRefusals(t *testing.T) {
 		in   object
 		want string // "" for the positive control
 	}{
-		"a list of methods with one that is not recognised":  {object{"auth_methods": list("session", "kong_oauth2")}, "auth_methods.2: kong_oauth2 is not supported"},
+		"a method that nobody has":                           {object{"auth_methods": list("session", "kerberos")}, "auth_methods.2: expected one of"},
 		"a list of recognised methods is accepted":           {object{"auth_methods": list("session", "authorization_code")}, ""},
 		"a login method that is not recognised":              {object{"login_methods": list("password")}, "login_methods.1: password is not supported"},
 		"client assertions are accepted":                     {object{"client_auth": list("private_key_jwt")}, ""},

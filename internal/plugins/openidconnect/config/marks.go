@@ -15,6 +15,5 @@ const (
 	noExchange     = "tokens are not exchanged"
 	noPrincipals   = "principals are not looked up"
 	noPossession   = "proof of possession is not available"
-	noOAuth2       = "there is no OAuth 2.0 plugin whose tokens it would recognise"
 	noLoginAction  = "an API client that is let in goes to the upstream"
 )
