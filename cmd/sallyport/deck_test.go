@@ -290,7 +290,7 @@ func TestDeckReadsPluginsAsItExpects(t *testing.T) {
 func TestDeckReadsEveryList(t *testing.T) {
 	t.Parallel()
 	api := adminAPI(t)
-	for _, name := range []string{"services", "routes", "plugins", "certificates", "snis", "ca_certificates", "consumers", "consumer_groups", "acls", "key-auths", "upstreams"} {
+	for _, name := range []string{"services", "routes", "plugins", "certificates", "snis", "ca_certificates", "consumers", "consumer_groups", "acls", "key-auths", "oauth2", "upstreams"} {
 		status, answer := ask(t, http.MethodGet, api+"/"+name+"?size=1000&tags=a%2Cb", nil)
 		if diff := cmp.Diff(map[string]any{"data": []any{}, "next": nil}, answer); status != http.StatusOK || diff != "" {
 			t.Errorf("%s: status %d\n%s", name, status, diff)
@@ -298,7 +298,7 @@ func TestDeckReadsEveryList(t *testing.T) {
 	}
 	for _, name := range []string{
 		"vaults", "partials", "keys", "key-sets", "filter-chains", "degraphql_routes",
-		"graphql-rate-limiting-advanced/costs", "hmac-auths", "jwts", "basic-auths", "oauth2", "mtls-auths",
+		"graphql-rate-limiting-advanced/costs", "hmac-auths", "jwts", "basic-auths", "mtls-auths",
 		"custom-plugins", "cloned-plugins", "licenses",
 		"schemas/upstreams", "schemas/targets", "schemas/consumer_group_plugins",
 	} {
@@ -314,6 +314,7 @@ func TestDeckWritesConsumersAndWhatGoesWithThem(t *testing.T) {
 	t.Parallel()
 	api := adminAPI(t)
 	const group, key, acl = "55555555-5555-4555-8555-555555555555", "66666666-6666-4666-8666-666666666666", "77777777-7777-4777-8777-777777777777"
+	const application = "88888888-8888-4888-8888-888888888888"
 	must := func(method, path, body string, want int) map[string]any {
 		t.Helper()
 		var v map[string]any
@@ -331,6 +332,10 @@ func TestDeckWritesConsumersAndWhatGoesWithThem(t *testing.T) {
 	must(http.MethodPut, "/consumer_groups/"+group, `{"id":"`+group+`","name":"gold"}`, http.StatusOK)
 	for _, one := range []struct{ path, flat, schema, written string }{
 		{"/consumers/" + deckConsumer + "/key-auth/" + key, "/key-auths/" + key, "keyauth_credentials", `{"id":"` + key + `","key":"k","tags":["a"],` + owner + `}`},
+		{
+			"/consumers/" + deckConsumer + "/oauth2/" + application, "/oauth2/" + application, "oauth2_credentials",
+			`{"id":"` + application + `","name":"app","client_id":"c","client_secret":"s","redirect_uris":["https://app.test/cb"],` + owner + `}`,
+		},
 		{"/consumers/" + deckConsumer + "/acls/" + acl, "/acls/" + acl, "acls", `{"id":"` + acl + `","group":"admins",` + owner + `}`},
 	} {
 		must(http.MethodPut, one.path, one.written, http.StatusOK)
@@ -351,7 +356,7 @@ func TestDeckWritesConsumersAndWhatGoesWithThem(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/consumer_groups/" + group + "/consumers/" + deckConsumer, "/consumers/" + deckConsumer + "/acls/" + acl,
-		"/consumers/" + deckConsumer + "/key-auth/" + key, "/consumer_groups/" + group, "/consumers/" + deckConsumer,
+		"/consumers/" + deckConsumer + "/oauth2/" + application, "/consumers/" + deckConsumer + "/key-auth/" + key, "/consumer_groups/" + group, "/consumers/" + deckConsumer,
 	} {
 		must(http.MethodDelete, path, "", http.StatusNoContent)
 	}

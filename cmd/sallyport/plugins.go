@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"log/slog"
 
+	"sallyport/internal/cache"
+	"sallyport/internal/cache/rediscache"
 	"sallyport/internal/entity"
 	"sallyport/internal/flow"
 	"sallyport/internal/plugin"
@@ -11,6 +13,7 @@ import (
 	"sallyport/internal/plugins/keyauth"
 	"sallyport/internal/plugins/openidconnect"
 	"sallyport/internal/plugins/openidconnect/config"
+	"sallyport/internal/redis"
 	"sallyport/internal/session"
 	"sallyport/internal/session/redisstore"
 )
@@ -21,11 +24,12 @@ func definitions(logger *slog.Logger, m measured) []plugin.Definition {
 		acl.Definition(version),
 		keyauth.Definition(keyauth.Deps{Version: version}),
 		openidconnect.Definition(openidconnect.Deps{
-			Version:   version,
-			Logger:    logger,
-			Events:    flow.Tee{flow.Log{Logger: logger}, m.Flows},
-			Meter:     m.Calls,
-			OpenStore: m.openStore,
+			Version:     version,
+			Logger:      logger,
+			Events:      flow.Tee{flow.Log{Logger: logger}, m.Flows},
+			Meter:       m.Calls,
+			OpenStore:   m.openStore,
+			OpenCluster: openCluster,
 		}),
 	}
 }
@@ -49,20 +53,30 @@ func openStore(c config.StoreConfig) (openidconnect.Store, error) {
 	if c.Storage == config.StorageMemory {
 		return memoryStore{session.NewMemory(session.MemoryOptions{})}, nil
 	}
-	return redisstore.New(redisOptions(c.Redis))
+	return redisstore.New(storeOptions(c.Redis))
 }
 
-// redisOptions are the settings of a plugin's Redis as the store takes them.
-func redisOptions(r config.RedisConfig) redisstore.Options {
-	options := redisstore.Options{
+// openCluster opens the cache that nodes share.
+func openCluster(r config.RedisConfig) (cache.Shared, error) {
+	return rediscache.New(redisOptions(r), nil)
+}
+
+// storeOptions are the settings of a plugin's Redis as the store takes them.
+func storeOptions(r config.RedisConfig) redisstore.Options {
+	return redisstore.Options{Redis: redisOptions(r), Prefix: r.Prefix}
+}
+
+// redisOptions are the settings of a connection to Redis.
+func redisOptions(r config.RedisConfig) redis.Options {
+	options := redis.Options{
 		Host: r.Host, Port: r.Port, Socket: r.Socket,
-		Username: r.Username, Password: r.Password, Database: r.Database, Prefix: r.Prefix,
+		Username: r.Username, Password: r.Password, Database: r.Database,
 		ConnectTimeout: r.ConnectTimeout, Timeout: max(r.SendTimeout, r.ReadTimeout),
 	}
 	if r.TLS {
 		options.TLS = &tls.Config{
 			MinVersion: tls.VersionTLS12, ServerName: r.ServerName,
-			InsecureSkipVerify: !r.Verify, //nolint:gosec // config.redis.ssl_verify, true by default
+			InsecureSkipVerify: !r.Verify, //nolint:gosec // ssl_verify of the record, true by default
 		}
 	}
 	return options

@@ -39,7 +39,10 @@ var arrows = map[string][]string{
 	"internal/upstream": {"internal/entity", "internal/httperror", "internal/message"},
 
 	"internal/session":             {"internal/secret"},
-	"internal/session/redisstore":  {"internal/session", "internal/secret"},
+	"internal/redis":               {"internal/secret"},
+	"internal/redis/redistest":     {},
+	"internal/cache/rediscache":    {"internal/cache", "internal/redis"},
+	"internal/session/redisstore":  {"internal/session", "internal/redis"},
 	"internal/session/storetest":   {"internal/session"},
 	"internal/oidc":                {"internal/secret"},
 	"internal/practiceidp":         {},
@@ -73,7 +76,7 @@ const everything = "*"
 // testArrows are what every test may import: the practice IdP and the echo
 // upstream stand in for the outside world, contract suites are made for tests.
 // Besides, a test may name what its package reaches through others.
-var testArrows = []string{"internal/practiceidp", "internal/practiceidp/idptest", "internal/echo", "internal/session/storetest", "internal/certificate/certtest"}
+var testArrows = []string{"internal/practiceidp", "internal/practiceidp/idptest", "internal/echo", "internal/session/storetest", "internal/certificate/certtest", "internal/redis/redistest"}
 
 // assembled are packages whose tests put the whole data plane together.
 var assembled = []string{"internal/plugins/openidconnect"}
@@ -93,6 +96,7 @@ var foreign = map[string][]string{
 	"internal/plugin":      {},
 	"internal/practiceidp": {"github.com/go-jose/go-jose/v4"},
 	"internal/oidc":        {"github.com/go-jose/go-jose/v4", "github.com/go-json-experiment/json/jsontext", "golang.org/x/sync"},
+	"internal/redis":       {"github.com/redis/rueidis"},
 	"internal/telemetry":   {"github.com/prometheus/client_golang/prometheus"},
 }
 

@@ -103,6 +103,29 @@ func DecodeKeyAuth(v map[string]any) *KeyAuth {
 	return k
 }
 
+// DecodeOAuth2Credential reads a normalised object.
+func DecodeOAuth2Credential(v map[string]any) *OAuth2Credential {
+	return &OAuth2Credential{ID: text(v, "id"), ConsumerID: ForeignID(v, "consumer"), ClientID: text(v, "client_id")}
+}
+
+// DecodeOAuth2Token reads a normalised object. It ends with expires_in or with
+// ttl, whichever is sooner.
+func DecodeOAuth2Token(v map[string]any) *OAuth2Token {
+	t := &OAuth2Token{
+		ID: text(v, "id"), CredentialID: ForeignID(v, "credential"), ServiceID: ForeignID(v, "service"),
+		AccessToken: secret.New(text(v, "access_token")), UserID: text(v, "authenticated_userid"), Scope: text(v, "scope"),
+	}
+	for _, name := range []string{"expires_in", "ttl"} {
+		if life := number(v, name, 0); life != 0 {
+			end := int64(number(v, "created_at", 0)) + int64(life)
+			if t.Expires == 0 || end < t.Expires {
+				t.Expires = end
+			}
+		}
+	}
+	return t
+}
+
 // Add decodes a normalised object of that kind into the set. It reports false
 // for a kind that it does not know.
 func (s *Set) Add(kind string, v map[string]any) bool {
@@ -129,6 +152,10 @@ func (s *Set) Add(kind string, v map[string]any) bool {
 		s.ACLs = append(s.ACLs, ACL{ID: text(v, "id"), ConsumerID: ForeignID(v, "consumer"), Group: text(v, "group")})
 	case KeyAuths:
 		s.KeyAuths = append(s.KeyAuths, DecodeKeyAuth(v))
+	case OAuth2Credentials:
+		s.OAuth2Credentials = append(s.OAuth2Credentials, DecodeOAuth2Credential(v))
+	case OAuth2Tokens:
+		s.OAuth2Tokens = append(s.OAuth2Tokens, DecodeOAuth2Token(v))
 	default:
 		return false
 	}

@@ -20,6 +20,9 @@ const (
 	Memberships    = "consumer_group_consumers"
 	ACLs           = "acls"
 	KeyAuths       = "keyauth_credentials"
+
+	OAuth2Credentials = "oauth2_credentials" //nolint:gosec // the name of a kind
+	OAuth2Tokens      = "oauth2_tokens"      //nolint:gosec // the name of a kind
 )
 
 // OnDelete says what the deletion of a referenced entity does.
@@ -87,6 +90,7 @@ func Kinds(plugins func(name string) (PluginType, bool)) []*Kind {
 	clock := time.Now
 	return append(certificateKinds(clock),
 		serviceKind(), routeKind(), consumerKind(), consumerGroupKind(), membershipKind(), aclKind(), keyAuthKind(),
+		oauth2CredentialKind(), oauth2TokenKind(),
 		pluginKind(plugins))
 }
 

@@ -136,6 +136,21 @@ type KeyAuth struct {
 	Expires int64
 }
 
+// OAuth2Credential is that of an application of a consumer's.
+type OAuth2Credential struct{ ID, ConsumerID, ClientID string }
+
+// OAuth2Token is an access token that an application holds.
+type OAuth2Token struct {
+	ID, CredentialID string
+	// ServiceID names the only service at which it counts; empty means all.
+	ServiceID   string
+	AccessToken secret.String
+	// UserID is the user who allowed it, Scope what it is for.
+	UserID, Scope string
+	// Expires is in seconds since 1970, 0 for never.
+	Expires int64
+}
+
 // Set is a whole configuration, ascending by id within each list. It is
 // immutable once built.
 type Set struct {
@@ -152,4 +167,7 @@ type Set struct {
 	Memberships    []Membership
 	ACLs           []ACL
 	KeyAuths       []*KeyAuth
+
+	OAuth2Credentials []*OAuth2Credential
+	OAuth2Tokens      []*OAuth2Token
 }

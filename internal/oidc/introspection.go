@@ -116,6 +116,16 @@ func introspection(claims *Claims, raw secret.String) (*Introspection, error) {
 	return &Introspection{Claims: claims, Active: active, JWT: raw}, nil
 }
 
+// RestoreIntrospection makes the answer again of what was kept of one that was
+// verified: its Raw claims and its JWT.
+func RestoreIntrospection(raw []byte, signed secret.String) (*Introspection, error) {
+	claims, err := ParseClaims(raw)
+	if err != nil {
+		return nil, err
+	}
+	return introspection(claims, signed)
+}
+
 // IssuerOf checks iss of an introspection or of claims that came with a token:
 // absent, or one that tokens of this provider may have.
 func (p *Provider) IssuerOf(md *Metadata, claims *Claims) bool {

@@ -98,6 +98,22 @@ func parseTokenResponse(object map[string]any, a *answer) (*TokenResponse, error
 	return t, err
 }
 
+// RestoreTokenResponse reads a response that was kept: its Body, what is wanted
+// of its Header, and when it was asked for.
+func RestoreTokenResponse(body secret.String, header http.Header, askedAt time.Time) (*TokenResponse, error) {
+	a := &answer{header: header, body: []byte(body.Reveal())}
+	object, err := a.object()
+	if err != nil {
+		return nil, err
+	}
+	t, err := parseTokenResponse(object, a)
+	if err != nil {
+		return nil, err
+	}
+	t.AskedAt = askedAt
+	return t, nil
+}
+
 // expiresIn reads seconds, as a number or a decimal string.
 func expiresIn(v any) (*time.Duration, error) {
 	if v == nil {

@@ -20,6 +20,16 @@ type Consumers struct {
 	// keys are found by their hash, so that how long a look-up takes tells
 	// nothing about keys that exist.
 	keys map[[sha256.Size]byte]*entity.KeyAuth
+	// tokens are found likewise, applications by their id.
+	tokens       map[[sha256.Size]byte]*entity.OAuth2Token
+	applications map[string]*entity.OAuth2Credential
+}
+
+// Grant is an access token that the configuration holds, with whose it is.
+type Grant struct {
+	Token       *entity.OAuth2Token
+	Application *entity.OAuth2Credential
+	Consumer    *entity.Consumer
 }
 
 // NewConsumers indexes the consumers of a configuration.
@@ -51,7 +61,24 @@ func NewConsumers(set *entity.Set) *Consumers {
 			c.keys[sha256.Sum256([]byte(key.Key.Reveal()))] = key
 		}
 	}
+	c.addTokens(set)
 	return c
+}
+
+func (c *Consumers) addTokens(set *entity.Set) {
+	if len(set.OAuth2Tokens) == 0 {
+		return
+	}
+	c.applications = make(map[string]*entity.OAuth2Credential, len(set.OAuth2Credentials))
+	for _, a := range set.OAuth2Credentials {
+		c.applications[a.ID] = a
+	}
+	c.tokens = make(map[[sha256.Size]byte]*entity.OAuth2Token, len(set.OAuth2Tokens))
+	for _, t := range set.OAuth2Tokens {
+		if !t.AccessToken.Empty() {
+			c.tokens[sha256.Sum256([]byte(t.AccessToken.Reveal()))] = t
+		}
+	}
 }
 
 func (c *Consumers) addGroups(set *entity.Set) {
@@ -142,4 +169,22 @@ func (c *Consumers) Key(key string, now time.Time) (*entity.KeyAuth, *entity.Con
 		return nil, nil
 	}
 	return found, owner
+}
+
+// Token finds an access token, whether or not it has run out; false for one that
+// nobody has.
+func (c *Consumers) Token(text string) (Grant, bool) {
+	if c == nil || len(c.tokens) == 0 || text == "" {
+		return Grant{}, false
+	}
+	token := c.tokens[sha256.Sum256([]byte(text))]
+	if token == nil {
+		return Grant{}, false
+	}
+	application := c.applications[token.CredentialID]
+	if application == nil {
+		return Grant{}, false
+	}
+	owner := c.byID[application.ConsumerID]
+	return Grant{token, application, owner}, owner != nil
 }

@@ -16,13 +16,15 @@ const (
 	HeaderAnonymous           = "X-Anonymous-Consumer"
 	HeaderConsumerGroups      = "X-Consumer-Groups"
 	HeaderAuthenticatedGroups = "X-Authenticated-Groups"
+	HeaderAuthenticatedScope  = "X-Authenticated-Scope"
+	HeaderAuthenticatedUserID = "X-Authenticated-Userid"
 )
 
 // identityHeaders are those that belong to one authentication: all of them are
 // removed before any is set.
 var identityHeaders = []string{
 	HeaderConsumerID, HeaderConsumerUsername, HeaderConsumerCustomID, HeaderCredential, HeaderAnonymous,
-	HeaderConsumerGroups, HeaderAuthenticatedGroups,
+	HeaderConsumerGroups, HeaderAuthenticatedGroups, HeaderAuthenticatedScope, HeaderAuthenticatedUserID,
 }
 
 // Identity is who sent a request, as far as plugins found out. The zero value

@@ -383,7 +383,7 @@ func (c *conn) handshake() (proceed, handedOver bool) {
 	state := t.ConnectionState()
 	if state.NegotiatedProtocol == "h2" && c.front.h2 != nil {
 		c.enter(handed)
-		below.Conn = newGathered(c.connection, c.front.opts.ClientTimeout)
+		below.Conn = newGathered(c.connection, c.front.opts.ClientTimeout, c.front.now)
 		return false, c.front.h2.pass(t)
 	}
 	c.tls = &state

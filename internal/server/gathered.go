@@ -28,6 +28,7 @@ type gathered struct {
 	net.Conn
 	// timeout is within which a client must take something.
 	timeout time.Duration
+	now     func() time.Time
 
 	mu    sync.Mutex
 	moved sync.Cond // mu's: octets went out, or writing ended
@@ -39,8 +40,8 @@ type gathered struct {
 	err             error
 }
 
-func newGathered(c net.Conn, timeout time.Duration) *gathered {
-	g := &gathered{Conn: c, timeout: timeout}
+func newGathered(c net.Conn, timeout time.Duration, now func() time.Time) *gathered {
+	g := &gathered{Conn: c, timeout: timeout, now: now}
 	g.moved.L = &g.mu
 	return g
 }
@@ -116,7 +117,7 @@ func (g *gathered) limit() (last bool) {
 	if g.closed {
 		patience = min(patience, closeTime)
 	}
-	_ = g.Conn.SetWriteDeadline(time.Now().Add(patience)) // fails where Write fails, too
+	_ = g.Conn.SetWriteDeadline(g.now().Add(patience)) // fails where Write fails, too
 	return g.closed
 }
 
@@ -126,7 +127,7 @@ func (g *gathered) Close() error {
 	g.mu.Lock()
 	g.closed = true
 	if g.writing {
-		_ = g.Conn.SetWriteDeadline(time.Now().Add(min(g.timeout, closeTime)))
+		_ = g.Conn.SetWriteDeadline(g.now().Add(min(g.timeout, closeTime)))
 	}
 	for g.writing {
 		g.moved.Wait()
@@ -136,7 +137,7 @@ func (g *gathered) Close() error {
 }
 
 // SetDeadline implements net.Conn: for reading, see SetWriteDeadline.
-func (g *gathered) SetDeadline(t time.Time) error { return g.Conn.SetReadDeadline(t) }
+func (g *gathered) SetDeadline(t time.Time) error { return g.SetReadDeadline(t) }
 
 // SetWriteDeadline implements net.Conn. Nobody waits in Write for the client
 // alone, and what waits has a timeout of its own.

@@ -28,7 +28,7 @@ func overTCP(t *testing.T) (g *gathered, client *net.TCPConn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = c.Close(), accepted.Close() })
-	return newGathered(accepted, impatient), c.(*net.TCPConn)
+	return newGathered(accepted, impatient, time.Now), c.(*net.TCPConn)
 }
 
 func TestGatheredWritesArriveWholeAndInOrder(t *testing.T) {
@@ -105,7 +105,7 @@ func TestWhoTakesNothingOfGatheredWritesIsGivenUp(t *testing.T) {
 func TestWhoTakesGatheredWritesSlowlyIsNotGivenUp(t *testing.T) {
 	t.Parallel()
 	served, client := net.Pipe()
-	g := newGathered(served, impatient)
+	g := newGathered(served, impatient, time.Now)
 	const size = 64 << 10 // one write
 	if _, err := g.Write(make([]byte, size)); err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func TestGatheredConnectionEndsThoughNobodyTakesTheRest(t *testing.T) {
 	t.Parallel()
 	served, client := net.Pipe()
 	defer func() { _ = client.Close() }()
-	g := newGathered(served, time.Hour) // only the end bounds what is still to go out
+	g := newGathered(served, time.Hour, time.Now) // only the end bounds what is still to go out
 	filling := make(chan error, 1)
 	go func() { filling <- fill(g) }()
 	for full := false; !full; time.Sleep(time.Millisecond) {

@@ -41,7 +41,7 @@ func keyElsewhere(m member) (reason string, known bool) {
 		return "unknown field (decK reads it and takes it out before it uploads)", true
 	case "upstreams", "targets", "vaults", "keys", "key_sets",
 		"basicauth_credentials", "jwt_secrets", "hmacauth_credentials",
-		"oauth2_credentials", "mtls_auth_credentials", "filter_chains", "workspaces", "partials",
+		"mtls_auth_credentials", "filter_chains", "workspaces", "partials",
 		"licenses", "parameters":
 		if m.value.isNull() || m.value.shape == listShape && len(m.value.items) == 0 {
 			return "", true

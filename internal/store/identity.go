@@ -27,11 +27,12 @@ func (p *parser) identity(en *entry) string {
 		}
 	}
 	for _, fields := range en.kind.Unique {
-		if f, ok := en.kind.Record.Lookup(fields[0]); ok && f.Attr.Encrypted {
-			owner, _ := uniqueKey([]string{"consumer"}, en.in)
-			return p.numbered("credential:" + owner)
+		f, known := en.kind.Record.Lookup(fields[0])
+		text, named := en.given[fields[0]].(string)
+		if known && (f.Attr.Encrypted || !named && f.Attr.Auto) {
+			return p.numbered("credential:" + owners(en))
 		}
-		if text, ok := en.given[fields[0]].(string); ok {
+		if named {
 			return p.numbered(fields[0] + ":" + text)
 		}
 	}
@@ -42,6 +43,16 @@ func (p *parser) identity(en *entry) string {
 	// Values of a document can always be written as JSON.
 	text, _ := json.Marshal(en.given)
 	return p.numbered("content:" + parent + ":" + string(text))
+}
+
+// owners are the references of an entity: whose it is.
+func owners(en *entry) string {
+	fields := make([]string, 0, len(en.kind.Foreign))
+	for _, f := range en.kind.Foreign {
+		fields = append(fields, f.Field)
+	}
+	key, _ := uniqueKey(fields, en.in)
+	return key
 }
 
 // numbered keeps entities apart that say the same; duplicates that are not

@@ -14,15 +14,25 @@ type Calls struct {
 	logins, refreshes, loads map[string]prometheus.Counter
 	providers                map[providerCall]prometheus.Counter
 	durations                map[string]prometheus.Observer
+	cluster                  map[clusterCall]prometheus.Counter
 }
 
-type providerCall struct{ endpoint, result string }
+type (
+	providerCall struct{ endpoint, result string }
+	clusterCall  struct{ operation, result string }
+)
 
 var (
 	loginResults    = []string{"started", "completed", "refused", "failed", other}
 	refreshResults  = []string{"completed", "refused", "failed", other}
 	endpoints       = []string{"discovery", "jwks", "token", "userinfo", "introspection", other}
 	providerResults = []string{"answered", "refused", "failed", other}
+	// clusterResults are those of each operation on the cluster cache.
+	clusterResults = map[string][]string{
+		"get": {"hit", "miss", "unopened", "failed", "skipped", other},
+		"put": {"stored", "failed", "skipped", other},
+		other: {other},
+	}
 	// loadResults are labels by the words of session.Reason, and two more.
 	loadResults = map[string]string{
 		"found":                         "found",
@@ -42,11 +52,17 @@ var (
 	}
 )
 
-func newCalls(logins, refreshes, loads, providers *prometheus.CounterVec, durations *prometheus.HistogramVec) *Calls {
+func newCalls(logins, refreshes, loads, providers, cluster *prometheus.CounterVec, durations *prometheus.HistogramVec) *Calls {
 	c := &Calls{
 		logins: counters(logins, loginResults), refreshes: counters(refreshes, refreshResults),
 		loads:     make(map[string]prometheus.Counter, len(loadResults)),
 		providers: map[providerCall]prometheus.Counter{}, durations: map[string]prometheus.Observer{},
+		cluster: map[clusterCall]prometheus.Counter{},
+	}
+	for operation, results := range clusterResults {
+		for _, result := range results {
+			c.cluster[clusterCall{operation, result}] = cluster.WithLabelValues(operation, result)
+		}
 	}
 	for word, label := range loadResults {
 		c.loads[word] = loads.WithLabelValues(label)
@@ -98,4 +114,14 @@ func (c *Calls) ProviderCall(endpoint, result string, took time.Duration) {
 	}
 	counter.Inc()
 	c.durations[endpoint].Observe(took.Seconds())
+}
+
+// ClusterCache counts a call to the cache that nodes share, by its operation
+// (get, put) and result (hit, miss, unopened, stored, failed, skipped).
+func (c *Calls) ClusterCache(operation, result string) {
+	counter, ok := c.cluster[clusterCall{operation, result}]
+	if !ok {
+		counter = c.cluster[clusterCall{other, other}]
+	}
+	counter.Inc()
 }

@@ -48,6 +48,7 @@ var knownSteps = map[string]bool{
 	"client_credentials":                     true,
 	"refresh_token":                          true,
 	"keep session":                           true,
+	"kong_oauth2":                            true,
 	"level":                                  true,
 	"load session":                           true,
 	"logout request":                         true,

@@ -70,6 +70,10 @@ func New(registerer prometheus.Registerer, version string) *Metrics {
 				Name: "sallyport_idp_calls_total",
 				Help: "Calls to identity providers, by endpoint and result: answered, refused (3xx, 4xx), failed.",
 			}, []string{"endpoint", "result"}),
+			auto.NewCounterVec(prometheus.CounterOpts{
+				Name: "sallyport_cluster_cache_calls_total",
+				Help: "Calls to the cache that nodes share, by operation and result: hit, miss, unopened, stored, failed, skipped after a failure.",
+			}, []string{"operation", "result"}),
 			auto.NewHistogramVec(prometheus.HistogramOpts{
 				Name:    "sallyport_idp_call_duration_seconds",
 				Help:    "Time of a call to an identity provider, by endpoint.",

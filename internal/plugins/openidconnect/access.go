@@ -29,7 +29,7 @@ type admission struct {
 // answered by 401 or 403, never by a redirect.
 func (h *handler) identify(v *visit) (*admission, error) {
 	m := &h.config.Method
-	if m.Has(config.MethodBearer) || m.Has(config.MethodIntrospection) || m.Has(config.MethodUserInfo) {
+	if m.Has(config.MethodBearer) || m.Has(config.MethodKongOAuth2) || m.Has(config.MethodIntrospection) || m.Has(config.MethodUserInfo) {
 		found, ok, err := v.bearerToken()
 		if err != nil {
 			return nil, err
@@ -99,6 +99,9 @@ func (h *handler) letIn(v *visit, a *admission) error {
 // and does not stop the request, which needs none.
 func (h *handler) openFor(v *visit, a *admission) {
 	s := &h.config.Session
+	if a.proof.method == config.MethodKongOAuth2 {
+		return // a session would outlive the token's deletion
+	}
 	if !h.config.Method.Has(config.MethodSession) || slices.Contains(s.Disabled, a.proof.method) ||
 		a.credential.place != config.PlaceHeader || v.foreign() {
 		return

@@ -42,6 +42,9 @@ func (h *handler) byToken(v *visit, found credential) (*admission, error) {
 	if !good || found.malformed {
 		return nil, v.deny(found, malformed(), a.client)
 	}
+	if a.proof = h.byGrant(v, found.token); a.proof != nil {
+		return v.settle(a, nil)
+	}
 	exchanged := false
 	if len(h.subjects) > 0 && h.config.Method.Has(config.MethodBearer) {
 		exchanged, err = h.proveExchanged(v, a)
@@ -186,11 +189,9 @@ func (h *handler) verifyJWT(ctx context.Context, q *tokenQuery) (*proof, error) 
 	}
 	ev := evidence{method: config.MethodBearer, client: q.client, token: q.token, access: token, claims: token.Claims, userInfoExtra: q.userInfo}
 	if h.config.Introspection.JWT {
-		p, answer, err := h.introspectToken(ctx, q)
-		if p != nil || err != nil {
+		if p, err := h.introspectToken(ctx, q, &ev); p != nil || err != nil {
 			return p, err
 		}
-		ev.introspection = answer
 	}
 	if p, err := h.verifyBeside(ctx, q, &ev); p != nil || err != nil {
 		return p, err

@@ -52,13 +52,7 @@ func (h *handler) recognize(v *visit, w *who) *violation {
 		}
 	}
 	q := v.q
-	switch {
-	case consumer != nil:
-		q.Authenticate(consumer, "")
-	case q.Authenticated && q.Consumer != nil: // another plugin knows them: both were demanded
-	default:
-		q.Authenticate(nil, w.credential)
-	}
+	announce(q, w, consumer)
 	if len(groups) > 0 {
 		q.ConsumerGroups = merged(q.ConsumerGroups, groups)
 	}
@@ -71,8 +65,23 @@ func (h *handler) recognize(v *visit, w *who) *violation {
 	return nil
 }
 
+// announce records the consumer, and the credential where there is none or where
+// it is the consumer's own.
+func announce(q *plugin.Request, w *who, consumer *entity.Consumer) {
+	switch {
+	case consumer == nil && q.Authenticated && q.Consumer != nil: // another plugin knows them: both were demanded
+	case consumer == nil || w.owner != nil:
+		q.Authenticate(consumer, w.credential)
+	default:
+		q.Authenticate(consumer, "")
+	}
+}
+
 // consumerOf finds the consumer that the token names, nil for none.
 func (h *handler) consumerOf(q *plugin.Request, w *who) *entity.Consumer {
+	if w.owner != nil {
+		return w.owner
+	}
 	if w.consumer == "" {
 		return nil
 	}

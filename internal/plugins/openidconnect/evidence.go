@@ -28,6 +28,9 @@ type evidence struct {
 	idTokenText secret.String
 
 	introspection *oidc.Introspection
+	// until is when an answer that another node got stops counting; zero for
+	// one of our own.
+	until         time.Time
 	userInfo      *oidc.Claims
 	userInfoExtra oidc.Extra
 }
@@ -47,7 +50,7 @@ func (h *handler) conclude(ctx context.Context, ev *evidence) (*proof, error) {
 			ev.userInfo = info
 		}
 	}
-	p := &proof{method: ev.method, expiry: h.ends(ev)}
+	p := &proof{method: ev.method, expiry: h.ends(ev), until: ev.until}
 	if ev.access != nil {
 		p.generation, p.claims = ev.access.Generation, ev.access.Claims
 	}

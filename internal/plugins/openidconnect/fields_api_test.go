@@ -127,6 +127,13 @@ func credentialRows() []fieldRow {
 	}
 }
 
+// sharedAfterBoth is how much nodes share after an introspection and a password.
+func sharedAfterBoth(r *rig) string {
+	r.admitted(r.bearer(r.accessToken()))
+	r.admitted(r.call(http.MethodGet, "/", "", "Authorization", basicAuth(userName, "lovelace")))
+	return fmt.Sprint(len(r.cluster.keys()))
+}
+
 // extraKeys is the row of extra_jwks_uris: the address is the rig's own.
 func extraKeys(r *rig) string {
 	if r.changed {
@@ -250,6 +257,8 @@ func cacheRows() []fieldRow {
 		{"cache_introspection", apiConfig("introspection"), one("cache_introspection", false), fresh("introspection"), "2"},
 		{"cache_user_info", apiConfig("userinfo"), one("cache_user_info", false), fresh("userinfo"), "2"},
 		{"cache_tokens", apiConfig("password"), one("cache_tokens", false), twice("password", 0, password), "2"},
+		{"cluster_cache_strategy", with(clusterConfig("introspection"), one("cluster_cache_strategy", "off")), one("cluster_cache_strategy", "redis"), sharedAfterBoth, "1"},
+		{"cluster_cache_items", clusterConfig("introspection"), one("cluster_cache_items", []any{"introspection", "tokens"}), sharedAfterBoth, "2"},
 		{"cache_ttl_neg", apiConfig("introspection"), one("cache_ttl_neg", 60), twice("introspection", 30*time.Second, func(r *rig) answer { return r.bearer("garbage") }), "1"},
 		{"cache_ttl_resurrect", with(apiConfig("introspection"), one("cache_ttl", 10)), one("cache_ttl_resurrect", 60), func(r *rig) string {
 			p := r.tapped("introspection")

@@ -124,14 +124,29 @@ func (h *handler) grant(v *visit, a *admission, k kind, method config.Method, fi
 	}
 	userInfo := v.userInfoExtra()
 	fields = extraFields(extraFields(append(fields, id), extra), userInfo)
-	keep := h.config.Cache.Tokens && h.keepsUserInfo() && !a.credential.once
+	keep := h.config.Cache.Tokens && !a.credential.once
 	var err error
-	a.proof, err = h.prove(v.ctx, k, h.key(k, fields...), keep, func(ctx context.Context) (*proof, error) {
+	a.proof, err = h.prove(v.ctx, k, h.key(k, fields...), keep && h.keepsUserInfo(), func(ctx context.Context) (*proof, error) {
+		var place sharedPlace
+		if keep {
+			place = h.tokensPlace(method, fields)
+		}
+		if tokens, until, ok := h.sharedTokens(ctx, place); ok {
+			p, err := h.verifyGranted(ctx, method, a.client, tokens, userInfo)
+			if err == nil && p.denied == nil {
+				p.until = until
+				return p, nil
+			} // keys may have changed since: new tokens tell
+		}
 		tokens, err := redeem(ctx, extra)
 		if err != nil {
 			return credentialsRefused(method, err)
 		}
-		return h.verifyGranted(ctx, method, a.client, tokens, userInfo)
+		p, err := h.verifyGranted(ctx, method, a.client, tokens, userInfo)
+		if err == nil && p.denied == nil {
+			h.shareTokens(ctx, place, tokens, p.expiry)
+		}
+		return p, err
 	})
 	return err
 }

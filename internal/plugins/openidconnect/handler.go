@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"sallyport/internal/cache"
@@ -39,6 +40,8 @@ type Deps struct {
 	Meter Meter
 	// OpenStore opens a session store on a server. It does no I/O.
 	OpenStore func(config.StoreConfig) (Store, error)
+	// OpenCluster opens the cache that nodes share. It does no I/O.
+	OpenCluster func(config.RedisConfig) (cache.Shared, error)
 	// Resolve turns {vault://…} references into values; nil means the
 	// environment of the process.
 	Resolve func(reference string) (string, error)
@@ -58,6 +61,7 @@ type shared struct {
 	Deps
 	providers pool[*oidc.Provider]
 	stores    pool[Store]
+	clusters  pool[cache.Shared]
 	secrets   generatedSecrets
 	flights   session.Flights
 	// opened and openedMemory keep opened session records: those of Redis and
@@ -70,6 +74,9 @@ type shared struct {
 	// verdicts and lists are about certificates that headers show.
 	verdicts *cache.Cache[*verdict]
 	lists    *cache.Cache[*x509.RevocationList]
+	// warned is when a failure of a shared cache was logged last, in nanoseconds
+	// since 1970.
+	warned atomic.Int64
 }
 
 // Definition introduces the plugin. What it pools belongs to the returned
@@ -85,6 +92,7 @@ func Definition(d Deps) plugin.Definition {
 	f.openedMemory.Limit = session.MemoryCacheLimit
 	f.providers.close = func(p *oidc.Provider) { p.Close() }
 	f.stores.close = func(s Store) { s.Close() }
+	f.clusters.close = func(c cache.Shared) { c.Close() }
 	f.secrets.logger, f.secrets.random = d.Logger, d.Rand
 	f.signing = oidc.NewSigningKeys(d.Now, d.Rand)
 	f.proofs, f.spent = newProofs(d.Now), newSpent()
@@ -110,6 +118,8 @@ type handler struct {
 	config   *config.Config
 	keys     *secret.Keyring
 	provider *oidc.Provider
+	// cluster is the cache that nodes share; nil for none.
+	cluster  cache.Shared
 	sessions *session.Manager
 	browser  *session.KeyCookie
 	// subjects verify tokens before their exchange, by the issuer that they name.
@@ -149,9 +159,6 @@ func (f *shared) compile(i plugin.Instance) (_ *handler, err error) {
 	for _, w := range c.Warnings {
 		log.Warn("configuration", "warning", w)
 	}
-	if len(c.Method.Dropped) > 0 {
-		log.Info("auth_methods: members that are not recognised here are ignored", "ignored", c.Method.Dropped)
-	}
 	h := &handler{shared: f, id: i.ID, config: c, policy: policyHash(c)}
 	defer func() {
 		if err != nil {
@@ -169,6 +176,9 @@ func (f *shared) compile(i plugin.Instance) (_ *handler, err error) {
 		return nil, err
 	}
 	if err := h.openSubjects(); err != nil {
+		return nil, err
+	}
+	if err := h.openCluster(); err != nil {
 		return nil, err
 	}
 	if err := h.openSessions(); err != nil {
@@ -274,9 +284,13 @@ func storeKey(s config.StoreConfig) string {
 	if s.Storage != config.StorageRedis {
 		return string(s.Storage)
 	}
-	r := s.Redis
+	return fmt.Sprintf("%s %s", s.Storage, redisKey(s.Redis))
+}
+
+// redisKey names a Redis by all settings that shape the connection.
+func redisKey(r config.RedisConfig) string {
 	sum := sha256.Sum256([]byte(r.Password.Reveal()))
-	return fmt.Sprintf("%s %q %d %q %q %x %d %t %t %q %q %s %s %s", s.Storage, r.Host, r.Port, r.Socket, r.Username, sum,
+	return fmt.Sprintf("%q %d %q %q %x %d %t %t %q %q %s %s %s", r.Host, r.Port, r.Socket, r.Username, sum,
 		r.Database, r.TLS, r.Verify, r.ServerName, r.Prefix, r.ConnectTimeout, r.SendTimeout, r.ReadTimeout)
 }
 

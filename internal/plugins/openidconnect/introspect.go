@@ -9,25 +9,31 @@ import (
 
 // introspect is the method introspection (RFC 7662).
 func (h *handler) introspect(ctx context.Context, q *tokenQuery) (*proof, error) {
-	p, answer, err := h.introspectToken(ctx, q)
-	if p != nil || err != nil {
+	ev := evidence{method: config.MethodIntrospection, client: q.client, token: q.token, userInfoExtra: q.userInfo}
+	if p, err := h.introspectToken(ctx, q, &ev); p != nil || err != nil {
 		return p, err
 	}
-	ev := evidence{
-		method: config.MethodIntrospection, client: q.client, token: q.token,
-		claims: answer.Claims, introspection: answer, userInfoExtra: q.userInfo,
-	}
+	ev.claims = ev.introspection.Claims
 	if p, err := h.verifyBeside(ctx, q, &ev); p != nil || err != nil {
 		return p, err
 	}
 	return h.conclude(ctx, &ev)
 }
 
-// introspectToken asks the endpoint. The proof is that of a token that is
-// refused, nil otherwise.
-func (h *handler) introspectToken(ctx context.Context, q *tokenQuery) (*proof, *oidc.Introspection, error) {
+// introspectToken gets the answer about a token, from the nodes that share a
+// cache or from the endpoint, and adds it to ev. The proof is that of a token
+// that is refused, nil otherwise.
+func (h *handler) introspectToken(ctx context.Context, q *tokenQuery, ev *evidence) (*proof, error) {
 	if q.client == nil && q.introspection.Header.Get("Authorization") == "" {
-		return nil, nil, errNoClient
+		return nil, errNoClient
+	}
+	place := h.introspectionPlace(q)
+	if answer, until, ok := h.sharedIntrospection(ctx, place); ok {
+		// One that does not do is none: the endpoint says why.
+		if p, err := h.weigh(ctx, answer); p == nil && err == nil {
+			ev.introspection, ev.until = answer, until
+			return nil, nil
+		}
 	}
 	i := &h.config.Introspection
 	request := oidc.IntrospectionRequest{
@@ -41,20 +47,31 @@ func (h *handler) introspectToken(ctx context.Context, q *tokenQuery) (*proof, *
 	}
 	answer, err := h.provider.Introspect(ctx, client, request)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if i.CheckActive && !answer.Active {
-		return denied("introspection: the token is not active", nil, true), nil, nil
+	if p, err := h.weigh(ctx, answer); p != nil || err != nil {
+		return p, err
+	}
+	ev.introspection = answer
+	h.shareIntrospection(ctx, place, answer)
+	return nil, nil
+}
+
+// weigh holds an introspection to its rules. The proof is that of a token that
+// is refused, nil otherwise.
+func (h *handler) weigh(ctx context.Context, answer *oidc.Introspection) (*proof, error) {
+	if h.config.Introspection.CheckActive && !answer.Active {
+		return denied("introspection: the token is not active", nil, true), nil
 	}
 	if p := h.inTime(answer.Claims); p != nil {
-		return p, nil, nil
+		return p, nil
 	}
 	if md, err := h.provider.Metadata(ctx); err != nil {
-		return nil, nil, err
+		return nil, err
 	} else if h.config.Verification.Claims && !h.provider.IssuerOf(md, answer.Claims) {
-		return denied("introspection: iss", nil, true), nil, nil
+		return denied("introspection: iss", nil, true), nil
 	}
-	return nil, answer, nil
+	return nil, nil
 }
 
 // inTime holds the dates of an introspection to the clock; nil when they are

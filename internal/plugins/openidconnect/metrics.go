@@ -24,6 +24,10 @@ type Meter interface {
 	// ProviderCall counts a call to the endpoint (an oidc.Endpoint): answered,
 	// refused by a status below 500 that is no success, or failed.
 	ProviderCall(endpoint, result string, took time.Duration)
+	// ClusterCache counts a call to the cache that nodes share: get or put, and
+	// hit, miss, unopened (a value that counts as a miss: it does not open, or its
+	// time is over), stored, failed, or skipped after a failure.
+	ClusterCache(operation, result string)
 }
 
 // The words of Meter.
@@ -51,6 +55,9 @@ func (noMeter) SessionLoad(string) {}
 
 // ProviderCall implements Meter.
 func (noMeter) ProviderCall(string, string, time.Duration) {}
+
+// ClusterCache implements Meter.
+func (noMeter) ClusterCache(string, string) {}
 
 // failureResult is the result of a login that ends with err.
 func failureResult(err error) string {

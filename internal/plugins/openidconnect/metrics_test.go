@@ -28,6 +28,10 @@ func (m *meter) Login(result string)       { m.add("login " + result) }
 func (m *meter) Refresh(result string)     { m.add("refresh " + result) }
 func (m *meter) SessionLoad(result string) { m.add("load " + result) }
 
+func (m *meter) ClusterCache(operation, result string) {
+	m.add("cluster cache " + operation + " " + result)
+}
+
 func (m *meter) ProviderCall(endpoint, result string, took time.Duration) {
 	if took < 0 {
 		endpoint = "negative time at " + endpoint

@@ -28,6 +28,9 @@ type proof struct {
 	claims *oidc.Claims
 	// expiry is when the token ends; zero when nobody said.
 	expiry time.Time
+	// until is when what it rests on stops counting, where another node got
+	// that; zero otherwise.
+	until time.Time
 	// denied says why the credential is refused; nil for a good one.
 	denied *denial
 }
@@ -110,16 +113,25 @@ func (h *handler) kept(p *proof) cache.Value[*proof] {
 		value.Fresh = now.Add(h.config.Cache.Negative)
 		return value
 	}
-	left := h.config.Cache.TTL
-	if !p.expiry.IsZero() {
-		left = h.config.Cache.Bound(p.expiry.Sub(now))
+	value.Fresh = h.fresh(p.expiry)
+	if !p.until.IsZero() {
+		value.Fresh = earlier(value.Fresh, p.until)
 	}
-	value.Fresh = now.Add(left)
 	value.Stale = value.Fresh.Add(h.config.Cache.Resurrect)
 	if !p.expiry.IsZero() {
-		value.Fresh, value.Stale = earlier(value.Fresh, p.expiry), earlier(value.Stale, p.expiry)
+		value.Stale = earlier(value.Stale, p.expiry)
 	}
 	return value
+}
+
+// fresh is until when an answer counts that came now and whose token ends at
+// expiry, zero where nobody says.
+func (h *handler) fresh(expiry time.Time) time.Time {
+	now, c := h.Now(), &h.config.Cache
+	if expiry.IsZero() {
+		return now.Add(c.TTL)
+	}
+	return earlier(now.Add(c.Bound(expiry.Sub(now))), expiry)
 }
 
 func earlier(a, b time.Time) time.Time {

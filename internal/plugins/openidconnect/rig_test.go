@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"sallyport/internal/cache"
 	"sallyport/internal/echo"
 	"sallyport/internal/entity"
 	"sallyport/internal/flow"
@@ -63,6 +64,8 @@ type rig struct {
 	trusted  []netip.Prefix
 	// shows is the client certificate of programs that call; nil for none.
 	shows *tls.Certificate
+	// cluster is what stands for the shared Redis.
+	cluster *sharedMemory
 	// changed is for rows whose change is made by the observation itself.
 	changed bool
 }
@@ -128,6 +131,8 @@ type rigOptions struct {
 	tls bool
 	// frontTLS puts the gateway under TLS; clients may show a certificate.
 	frontTLS bool
+	// cluster is the cache that rigs share; nil for one of its own.
+	cluster *sharedMemory
 	// certificates are those of the configuration.
 	certificates map[string]*tls.Certificate
 	// authorities are PEM texts of ca_certificates, by id.
@@ -139,10 +144,14 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
 	r := &rig{t: t, echo: &echo.Handler{}, clock: &clock{}, events: &events{}, meter: &meter{}, log: &syncBuffer{}, trusted: o.trusted}
 	r.sessions = &faultyStore{Store: session.NewMemory(session.MemoryOptions{Now: r.clock.now})}
+	if r.cluster = o.cluster; r.cluster == nil {
+		r.cluster = &sharedMemory{}
+	}
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	definition := openidconnect.Definition(openidconnect.Deps{
 		Logger: logger, Events: r.events, Meter: r.meter, Now: r.clock.now,
-		OpenStore: func(config.StoreConfig) (openidconnect.Store, error) { return r.sessions, nil },
+		OpenStore:   func(config.StoreConfig) (openidconnect.Store, error) { return r.sessions, nil },
+		OpenCluster: func(config.RedisConfig) (cache.Shared, error) { return r.cluster, nil },
 	})
 	r.admin = http.NewServeMux()
 	for _, path := range definition.Admin {

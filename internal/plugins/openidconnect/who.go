@@ -3,6 +3,7 @@ package openidconnect
 import (
 	"strings"
 
+	"sallyport/internal/entity"
 	"sallyport/internal/oidc"
 	"sallyport/internal/plugins/openidconnect/config"
 	"sallyport/internal/session"
@@ -23,6 +24,8 @@ const (
 
 // who is what a token says of a person, ready for looking it up.
 type who struct {
+	// owner is the consumer that the configuration itself says, nil for none.
+	owner *entity.Consumer
 	// consumer names a consumer; empty where nothing does.
 	consumer string
 	// consumerGroups are names of consumer groups.

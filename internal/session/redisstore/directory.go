@@ -26,7 +26,7 @@ func (s *Store) PutListing(ctx context.Context, key string, finders []string, da
 // DeleteListing implements session.Directory. Finders forget it when they are
 // next asked.
 func (s *Store) DeleteListing(ctx context.Context, key string) error {
-	ctx, cancel, err := s.limits.call(ctx)
+	ctx, cancel, err := s.call(ctx)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (s *Store) DeleteListing(ctx context.Context, key string) error {
 
 // FindListings implements session.Directory.
 func (s *Store) FindListings(ctx context.Context, finder string, limit int) ([]session.Listing, error) {
-	ctx, cancel, err := s.limits.call(ctx)
+	ctx, cancel, err := s.call(ctx)
 	if err != nil {
 		return nil, err
 	}

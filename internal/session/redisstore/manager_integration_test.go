@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"sallyport/internal/redis"
 	"sallyport/internal/secret"
 	"sallyport/internal/session"
 	"sallyport/internal/session/redisstore"
@@ -76,7 +77,7 @@ func TestNothingReadableReachesRedis(t *testing.T) {
 	s := newServer(t).start(t)
 	var mu sync.Mutex // guards monitored
 	var monitored bytes.Buffer
-	monitor := exec.CommandContext(t.Context(), "redis-cli", "-s", s.socket, "MONITOR")
+	monitor := exec.CommandContext(t.Context(), "redis-cli", "-s", s.Socket, "MONITOR")
 	monitor.Stdout = writer(func(b []byte) (int, error) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -138,7 +139,7 @@ func TestNothingReadableReachesRedis(t *testing.T) {
 	if _, err := m.End(ctx, visits[len(visits)-1]); err != nil {
 		t.Fatal(err)
 	}
-	s.cli(t, "ECHO", "the end of it")
+	s.CLI(t, "ECHO", "the end of it")
 	for end := time.Now().Add(20 * time.Second); !seen("the end of it"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("MONITOR is incomplete")
@@ -207,13 +208,13 @@ func TestRecordsEndWithTheirTimeouts(t *testing.T) {
 		if _, _, err := m.Start(t.Context(), session.Visit{}, plantedEntry()); err != nil {
 			t.Fatal(err)
 		}
-		for key := range strings.FieldsSeq(s.cli(t, "--scan")) {
-			ms, err := strconv.ParseInt(strings.TrimSpace(s.cli(t, "PTTL", key)), 10, 64)
+		for key := range strings.FieldsSeq(s.CLI(t, "--scan")) {
+			ms, err := strconv.ParseInt(strings.TrimSpace(s.CLI(t, "PTTL", key)), 10, 64)
 			if got := time.Duration(ms) * time.Millisecond; err != nil || got > c.want || got < c.want-20*time.Second {
 				t.Errorf("%s: %s lives for %v, want %v", name, key, got, c.want)
 			}
 		}
-		s.cli(t, "FLUSHALL")
+		s.CLI(t, "FLUSHALL")
 	}
 }
 
@@ -223,7 +224,7 @@ func TestSessionsOutliveAnOutage(t *testing.T) {
 	t.Parallel()
 	const limit = 300 * time.Millisecond
 	s := newServer(t).start(t)
-	m := newManager(t, s.open(t, redisstore.Options{Timeout: limit}))
+	m := newManager(t, s.open(t, redisstore.Options{Redis: redis.Options{Timeout: limit}}))
 	ctx := t.Context()
 	_, lines, err := m.Start(ctx, session.Visit{}, plantedEntry())
 	if err != nil {
@@ -233,7 +234,7 @@ func TestSessionsOutliveAnOutage(t *testing.T) {
 	if _, err := m.Load(ctx, v); err != nil {
 		t.Fatalf("control: %v", err)
 	}
-	s.signal(t, syscall.SIGSTOP)
+	s.Signal(t, syscall.SIGSTOP)
 	for range 3 {
 		begun := time.Now()
 		if _, err := m.Load(ctx, v); !errors.Is(err, session.ErrUnavailable) || errors.Is(err, session.ErrNone) {
@@ -246,7 +247,7 @@ func TestSessionsOutliveAnOutage(t *testing.T) {
 	if lines, err := m.End(ctx, v); !errors.Is(err, session.ErrUnavailable) || len(lines) > 0 {
 		t.Errorf("end while Redis hangs: %q, %v", lines, err)
 	}
-	s.signal(t, syscall.SIGCONT)
+	s.Signal(t, syscall.SIGCONT)
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		_, err := m.Load(ctx, v)
 		if err == nil {

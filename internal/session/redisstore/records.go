@@ -20,7 +20,7 @@ const (
 
 // Load implements session.Store.
 func (s *Store) Load(ctx context.Context, key string) (session.Record, error) {
-	ctx, cancel, err := s.limits.call(ctx)
+	ctx, cancel, err := s.call(ctx)
 	if err != nil {
 		return session.Record{}, err
 	}
@@ -43,7 +43,7 @@ func (s *Store) Load(ctx context.Context, key string) (session.Record, error) {
 
 // Create implements session.Store.
 func (s *Store) Create(ctx context.Context, key string, data []byte, ttl time.Duration) error {
-	ctx, cancel, err := s.limits.call(ctx)
+	ctx, cancel, err := s.call(ctx)
 	if err != nil {
 		return err
 	}

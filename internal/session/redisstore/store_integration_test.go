@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"sallyport/internal/redis"
 	"sallyport/internal/secret"
 	"sallyport/internal/session"
 	"sallyport/internal/session/redisstore"
@@ -39,8 +40,8 @@ func TestRedisStoreContract(t *testing.T) {
 			return s.open(t, opts), s.open(t, opts), time.Sleep
 		},
 	})
-	for key := range strings.FieldsSeq(s.cli(t, "--scan")) {
-		if ttl := strings.TrimSpace(s.cli(t, "PTTL", key)); ttl == "-1" {
+	for key := range strings.FieldsSeq(s.CLI(t, "--scan")) {
+		if ttl := strings.TrimSpace(s.CLI(t, "PTTL", key)); ttl == "-1" {
 			t.Errorf("key %s has no time to live", key)
 		}
 	}
@@ -51,7 +52,7 @@ func TestPrefixesAndDatabasesAreApart(t *testing.T) {
 	s := newServer(t).start(t)
 	ctx := t.Context()
 	for name, opts := range map[string]redisstore.Options{
-		"no prefix": {}, "a prefix": {Prefix: "a"}, "another prefix": {Prefix: "b"}, "a database": {Database: 3, Prefix: "a"},
+		"no prefix": {}, "a prefix": {Prefix: "a"}, "another prefix": {Prefix: "b"}, "a database": {Redis: redis.Options{Database: 3}, Prefix: "a"},
 	} {
 		store := s.open(t, opts)
 		if err := store.Create(ctx, "session:k", []byte(name), time.Hour); err != nil {
@@ -62,10 +63,10 @@ func TestPrefixesAndDatabasesAreApart(t *testing.T) {
 			t.Errorf("%s: record %q, %v", name, r.Data, err)
 		}
 	}
-	if keys := s.cli(t, "--scan"); len(strings.Fields(keys)) != 3 {
+	if keys := s.CLI(t, "--scan"); len(strings.Fields(keys)) != 3 {
 		t.Errorf("keys of database 0: %s", keys)
 	}
-	if keys := strings.TrimSpace(s.cli(t, "-n", "3", "--scan")); keys != "a:session:k" {
+	if keys := strings.TrimSpace(s.CLI(t, "-n", "3", "--scan")); keys != "a:session:k" {
 		t.Errorf("keys of database 3: %s", keys)
 	}
 }
@@ -92,7 +93,7 @@ func TestRedisDownLaterIsUnavailableAndHeals(t *testing.T) {
 	if err := within(t, 3*time.Second, ask(store)); err != nil {
 		t.Fatalf("Redis is up: %v", err)
 	}
-	s.stop(t)
+	s.Stop(t)
 	for range 3 {
 		if err := within(t, time.Second, ask(store)); !errors.Is(err, session.ErrUnavailable) {
 			t.Fatalf("Redis is down: %v, want ErrUnavailable", err)
@@ -118,17 +119,17 @@ func TestHangingRedisIsUnavailableInTimeAndHeals(t *testing.T) {
 		t.Run("connected before: "+strconv.FormatBool(connected), func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t).start(t)
-			store := s.open(t, redisstore.Options{Timeout: limit})
+			store := s.open(t, redisstore.Options{Redis: redis.Options{Timeout: limit}})
 			if connected {
 				heals(t, store)
 			}
-			s.signal(t, syscall.SIGSTOP)
+			s.Signal(t, syscall.SIGSTOP)
 			for name, call := range calls(store) {
 				if err := within(t, 3*limit, call); !errors.Is(err, session.ErrUnavailable) {
 					t.Errorf("%s: %v, want ErrUnavailable", name, err)
 				}
 			}
-			s.signal(t, syscall.SIGCONT)
+			s.Signal(t, syscall.SIGCONT)
 			heals(t, store)
 		})
 	}
@@ -152,7 +153,7 @@ func TestWatchEndsWithItsConnection(t *testing.T) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	s.stop(t)
+	s.Stop(t)
 	select {
 	case err := <-done:
 		if !errors.Is(err, session.ErrUnavailable) {
@@ -185,14 +186,14 @@ func TestRequestsThatEndDoNotBreakTheConnectionOfOthers(t *testing.T) {
 func TestRedisUserAndPassword(t *testing.T) {
 	t.Parallel()
 	s := newServer(t).start(t)
-	s.cli(t, "ACL", "SETUSER", "gate", "on", ">right", "~*", "&*", "+@all")
-	s.cli(t, "ACL", "SETUSER", "default", "off")
-	good := s.open(t, redisstore.Options{Username: "gate", Password: secret.New("right")})
+	s.CLI(t, "ACL", "SETUSER", "gate", "on", ">right", "~*", "&*", "+@all")
+	s.CLI(t, "ACL", "SETUSER", "default", "off")
+	good := s.open(t, redisstore.Options{Redis: redis.Options{Username: "gate", Password: secret.New("right")}})
 	if err := ask(good)(t.Context()); err != nil {
 		t.Errorf("right password: %v", err)
 	}
 	for name, opts := range map[string]redisstore.Options{
-		"wrong password": {Username: "gate", Password: secret.New("planted-wrong-password")},
+		"wrong password": {Redis: redis.Options{Username: "gate", Password: secret.New("planted-wrong-password")}},
 		"no user":        {},
 	} {
 		err := ask(s.open(t, opts))(t.Context())
@@ -208,7 +209,7 @@ func TestRedisUserAndPassword(t *testing.T) {
 func TestRedisOnASocket(t *testing.T) {
 	t.Parallel()
 	s := newServer(t).start(t)
-	store, err := redisstore.New(redisstore.Options{Socket: s.socket, Host: "does.not.exist.invalid"})
+	store, err := redisstore.New(redisstore.Options{Redis: redis.Options{Socket: s.Socket, Host: "does.not.exist.invalid"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,15 +224,15 @@ func TestRedisWithTLS(t *testing.T) {
 	dir := t.TempDir()
 	pool := certificate(t, dir)
 	s := newServer(t)
-	plain := s.port
-	s.port = 0 // TLS alone, on the port that was found free
-	s.args = []string{
+	plain := s.Port
+	s.Port = 0 // TLS alone, on the port that was found free
+	s.Args = []string{
 		"--tls-port", strconv.Itoa(plain), "--tls-auth-clients", "no",
 		"--tls-cert-file", filepath.Join(dir, "cert.pem"), "--tls-key-file", filepath.Join(dir, "key.pem"),
 	}
 	s.start(t)
-	s.port = plain
-	if err := ask(s.open(t, redisstore.Options{TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}))(t.Context()); err != nil {
+	s.Port = plain
+	if err := ask(s.open(t, redisstore.Options{Redis: redis.Options{TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}))(t.Context()); err != nil {
 		t.Errorf("trusted certificate: %v", err)
 	}
 	for name, config := range map[string]*tls.Config{
@@ -239,7 +240,7 @@ func TestRedisWithTLS(t *testing.T) {
 		"another name":        {RootCAs: pool, ServerName: "other.test", MinVersion: tls.VersionTLS12},
 		"plain to a TLS port": nil,
 	} {
-		if err := within(t, 5*time.Second, ask(s.open(t, redisstore.Options{TLS: config}))); !errors.Is(err, session.ErrUnavailable) {
+		if err := within(t, 5*time.Second, ask(s.open(t, redisstore.Options{Redis: redis.Options{TLS: config}}))); !errors.Is(err, session.ErrUnavailable) {
 			t.Errorf("%s: %v, want ErrUnavailable", name, err)
 		}
 	}

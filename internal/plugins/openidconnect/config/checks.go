@@ -32,7 +32,8 @@ func checks() []schema.Check {
 		checkLogoutBody(),
 		checkAlgorithms(),
 		checkExchange(),
-		checkRedis(),
+		checkRedis("redis", "session_storage"),
+		checkRedis("cluster_cache_redis", "cluster_cache_strategy"),
 		checkPossession(),
 	}
 }
@@ -107,16 +108,21 @@ func checkAlgorithms() schema.Check {
 	}}
 }
 
-// checkRedis demands an address when sessions are kept in Redis.
-func checkRedis() schema.Check {
-	return schema.Check{Fields: []string{"redis", "session_storage"}, Run: func(v map[string]any) []schema.Violation {
-		redis, ok := v["redis"].(map[string]any)
-		if !ok || v["session_storage"] != string(StorageRedis) || redis["socket"] != nil {
+// checkRedis demands an address of the Redis in record where the setting user
+// says that it is used.
+func checkRedis(record, user string) schema.Check {
+	return schema.Check{Fields: []string{record, user}, Run: func(v map[string]any) []schema.Violation {
+		redis, ok := v[record].(map[string]any)
+		if !ok || v[user] != "redis" || redis["socket"] != nil {
 			return nil
+		}
+		why := "required when " + user + " is redis"
+		if record == "redis" {
+			why += " and redis.socket is not set"
 		}
 		for _, name := range []string{"host", "port"} {
 			if redis[name] == nil {
-				return []schema.Violation{{Field: "redis." + name, Message: "required when session_storage is redis and redis.socket is not set"}}
+				return []schema.Violation{{Field: record + "." + name, Message: why}}
 			}
 		}
 		return nil

@@ -86,7 +86,6 @@ func recheck(r *schema.Record, values map[string]any) error {
 
 func (c *Config) compile() {
 	c.Issuer.compile()
-	c.Method.compile()
 	c.Credential.compile()
 	c.Authorization.compile()
 	c.Token.compile()
@@ -122,16 +121,33 @@ func (c *Config) warn() {
 	say(len(c.Verification.IgnoreSignature) > 0, "config.ignore_signature: signatures of access tokens and answers of these methods are not verified")
 	say(c.Method.Has(MethodBearer) && len(c.Claims.Rules) == 0,
 		"config.audience_required: neither this nor another claims rule is set, so that a token that the issuer made for any other resource is accepted as a bearer token")
-	c.Possession.warn(say)
-	say(c.Possession.DPoP != PossessionOff && c.Possession.UseNonce && c.Session.Secret.Empty(),
-		"config.session_secret: not set, so that other nodes refuse the DPoP nonces of this one")
-	say(len(c.Exchange.Subjects) > 0 && !c.Method.Has(MethodBearer),
-		"config.token_exchange: auth_methods has no bearer, so that nothing is exchanged")
+	c.warnOfBearers(say)
 	say(!c.Introspection.CheckActive, "config.introspection_check_active: tokens that the provider calls inactive are accepted")
 	say(!c.HTTP.Verify, "config.ssl_verify: certificates of the provider are not verified")
 	say(!c.Client.VerifyMutualTLS, "config.tls_client_auth_ssl_verify: the certificate of the provider is not verified where ours is shown")
 	say(c.Store.Storage == StorageRedis && c.Store.Redis.TLS && !c.Store.Redis.Verify,
 		"config.redis.ssl_verify: the certificate of Redis is not verified")
+	c.warnOfCluster(say)
+}
+
+// warnOfBearers says what a token of an API client is not held to, or not used for.
+func (c *Config) warnOfBearers(say func(when bool, text string)) {
+	c.Possession.warn(say)
+	say(c.Possession.DPoP != PossessionOff && c.Possession.UseNonce && c.Session.Secret.Empty(),
+		"config.session_secret: not set, so that other nodes refuse the DPoP nonces of this one")
+	say(len(c.Exchange.Subjects) > 0 && !c.Method.Has(MethodBearer),
+		"config.token_exchange: auth_methods has no bearer, so that nothing is exchanged")
+}
+
+// warnOfCluster says what keeps nodes from sharing, or Redis from being who it is.
+func (c *Config) warnOfCluster(say func(when bool, text string)) {
+	cluster := &c.Cache.Cluster
+	say(cluster.On() && cluster.Redis.TLS && !cluster.Redis.Verify,
+		"config.cluster_cache_redis.ssl_verify: the certificate of Redis is not verified")
+	say(cluster.On() && c.Session.Secret.Empty(),
+		"config.session_secret: not set, so that no other node can open what this one puts into the cluster cache")
+	say(cluster.Shares(ClusterIntrospection) && !c.Cache.Introspection, "config.cluster_cache_items: introspection is not shared, as cache_introspection is off")
+	say(cluster.Shares(ClusterTokens) && !c.Cache.Tokens, "config.cluster_cache_items: tokens are not shared, as cache_tokens is off")
 }
 
 // Provider returns the settings of the provider and of the calls to it. The

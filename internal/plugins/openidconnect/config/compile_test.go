@@ -64,10 +64,9 @@ func TestDefaults(t *testing.T) {
 	c := compiled(t, nil)
 	checks := map[string][2]any{
 		"methods": {c.Method.Enabled, []Method{
-			MethodAuthorizationCode, MethodBearer, MethodClientCredentials, MethodIntrospection,
+			MethodAuthorizationCode, MethodBearer, MethodClientCredentials, MethodIntrospection, MethodKongOAuth2,
 			MethodPassword, MethodRefreshToken, MethodSession, MethodUserInfo,
 		}},
-		"dropped":        {c.Method.Dropped, []Method{MethodKongOAuth2}},
 		"preflight":      {c.Method.Preflight, true},
 		"mode":           {c.Authorization.ResponseMode, ModeQuery},
 		"scopes":         {c.Authorization.Scopes, []string{"openid"}},
@@ -175,7 +174,6 @@ func TestRunValues(t *testing.T) {
 	zero := time.Duration(0)
 	for name, pair := range map[string][2]any{
 		"an explicit list of methods":     {c.Method.Enabled, []Method{MethodSession}},
-		"nothing dropped":                 {len(c.Method.Dropped), 0},
 		"headers are paired":              {c.Issuer.DiscoveryHeader, http.Header{"X-A": {"1", "2"}}},
 		"arguments are paired":            {c.Authorization.Fixed, url.Values{"prompt": {"login"}, "acr_values": {"gold"}}},
 		"audience":                        {c.Authorization.Audience, []string{"api"}},
@@ -212,7 +210,7 @@ func TestRefusals(t *testing.T) {
 		in   object
 		want string // "" for the positive control
 	}{
-		"a list of methods with one that is not recognised":  {object{"auth_methods": list("session", "kong_oauth2")}, "auth_methods.2: kong_oauth2 is not supported"},
+		"a method that nobody has":                           {object{"auth_methods": list("session", "kerberos")}, "auth_methods.2: expected one of"},
 		"a list of recognised methods is accepted":           {object{"auth_methods": list("session", "authorization_code")}, ""},
 		"a login method that is not recognised":              {object{"login_methods": list("password")}, "login_methods.1: password is not supported"},
 		"client assertions are accepted":                     {object{"client_auth": list("private_key_jwt")}, ""},
@@ -260,6 +258,9 @@ func TestRefusals(t *testing.T) {
 		"HS256 pinned while HS* is on is accepted":           {object{"enable_hs_signatures": true, "sallyport": object{"id_token_signing_algs": list("HS256")}}, ""},
 		"none as a signing algorithm":                        {object{"sallyport": object{"id_token_signing_algs": list("none")}}, "sallyport.id_token_signing_algs.1: expected one of"},
 		"Redis without a host":                               {object{"session_storage": "redis", "redis": object{"host": nil}}, "redis.host: required"},
+		"a cluster cache without a host":                     {object{"cluster_cache_strategy": "redis", "cluster_cache_redis": object{"host": nil}}, "cluster_cache_redis.host: required"},
+		"a cluster cache of user info":                       {object{"cluster_cache_items": list("user_info")}, "cluster_cache_items.1: expected one of"},
+		"a cluster cache behind sentinels":                   {object{"cluster_cache_redis": object{"sentinel_master": "a"}}, "cluster_cache_redis.sentinel_master: not supported"},
 		"a socket in place of the host is accepted":          {object{"session_storage": "redis", "redis": object{"host": nil, "socket": "/run/redis.sock"}}, ""},
 		"a negative timeout":                                 {object{"session_idling_timeout": -1}, "session_idling_timeout: value should be between 0 and"},
 		"no time for calls to the provider":                  {object{"timeout": 0}, "timeout: value should be between 1 and"},
@@ -376,6 +377,16 @@ func TestWarnings(t *testing.T) {
 	}
 	if strings.Contains(all, "hunter2") {
 		t.Error("a warning shows the secret")
+	}
+	shared := compiled(t, object{
+		"cluster_cache_strategy": "redis", "cluster_cache_items": list("introspection", "tokens"), "cache_tokens": false, "cache_introspection": false,
+		"cluster_cache_redis": object{"ssl": true, "ssl_verify": false},
+	})
+	all = strings.Join(shared.Warnings, "\n")
+	for _, name := range []string{"config.session_secret: not set", "cluster_cache_redis.ssl_verify", "as cache_introspection is off", "as cache_tokens is off"} {
+		if !strings.Contains(all, name) {
+			t.Errorf("no warning about %s", name)
+		}
 	}
 	anybody := compiled(t, object{"client_id": list("a"), "session_secret": "0123456789abcdef0123456789abcdef", "auth_methods": list("bearer")})
 	if len(anybody.Warnings) != 1 || !strings.Contains(anybody.Warnings[0], "audience_required") {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"sallyport/internal/schema"
@@ -25,9 +26,45 @@ type CacheConfig struct {
 	Exchange bool
 	// Salt is part of the key of Tokens.
 	Salt string
+	// Cluster is what nodes share of it.
+	Cluster ClusterConfig
 
 	negative, resurrect *time.Duration
 }
+
+// ClusterStrategy is how nodes share a cache.
+type ClusterStrategy string
+
+// The strategies by Kong's names.
+const (
+	ClusterOff   ClusterStrategy = "off"
+	ClusterRedis ClusterStrategy = "redis"
+)
+
+// ClusterItem is a kind of answers that nodes may share.
+type ClusterItem string
+
+// The items by Kong's names: answers of the introspection endpoint, and of the
+// token endpoint.
+const (
+	ClusterIntrospection ClusterItem = "introspection"
+	ClusterTokens        ClusterItem = "tokens"
+)
+
+// ClusterConfig says what nodes share, and through which Redis.
+type ClusterConfig struct {
+	Strategy ClusterStrategy
+	Items    []ClusterItem
+	Redis    RedisConfig
+}
+
+// Shares tells whether nodes share items of a kind.
+func (g *ClusterConfig) Shares(item ClusterItem) bool {
+	return g.Strategy == ClusterRedis && slices.Contains(g.Items, item)
+}
+
+// On tells whether nodes share anything.
+func (g *ClusterConfig) On() bool { return g.Strategy == ClusterRedis && len(g.Items) > 0 }
 
 // defaultNegative is Negative unless set: long enough to spare the provider a
 // flood of one bad credential, short enough that nobody waits for it.
@@ -80,60 +117,11 @@ func (g *CacheConfig) fields() []*schema.Field {
 			Doc("Keeps the tokens that token_exchange_endpoint gives; those of token_exchange have their own setting."),
 		schema.Bool("cache_user_info", &g.UserInfo, true).
 			Doc("Caches user info responses; a login fetches user info once in any case."),
-		schema.String("cluster_cache_strategy", nil, "off").OneOf("off", "redis").
-			Unsupported(noClusterCache).
-			Doc("Backend sharing cached items between nodes; off keeps caching node-local."),
-		schema.Strings("cluster_cache_items", nil, "introspection").OneOf("introspection", "tokens").
-			Unsupported(noClusterCache).
-			Doc("Item kinds written to the cluster cache; tokens are AES-encrypted first; empty disables sharing."),
-		schema.RecordOf("cluster_cache_redis", clusterCacheFields()...).
+		schema.Enum("cluster_cache_strategy", &g.Cluster.Strategy, ClusterOff, ClusterOff, ClusterRedis).
+			Doc("Whether nodes share what they keep of the provider's answers, through a Redis; off keeps caching node-local."),
+		schema.Enums("cluster_cache_items", &g.Cluster.Items, []ClusterItem{ClusterIntrospection, ClusterTokens}, ClusterIntrospection).
+			Doc("What nodes share: introspection answers, token endpoint results, or nothing when empty. It is sealed under session_secret, which the nodes must have in common."),
+		schema.RecordOf("cluster_cache_redis", g.Cluster.Redis.nodeFields("cluster-cache")...).
 			Doc("Connection settings of the cluster-cache Redis; used only when cluster_cache_strategy is redis."),
 	}
-}
-
-func clusterCacheFields() []*schema.Field {
-	return append([]*schema.Field{
-		schema.String("host", nil, "127.0.0.1").Referenceable().
-			Unsupported(noClusterCache).
-			Doc("Host name of a single-node cluster-cache Redis."),
-		schema.Int("port", nil, 6379).Referenceable().Between(0, 65535).
-			Unsupported(noClusterCache).
-			Doc("TCP port of a single-node cluster-cache Redis."),
-		schema.String("username", nil).Referenceable().
-			Unsupported(noClusterCache).
-			Doc("ACL user for the cluster-cache Redis; unset skips ACL authentication."),
-		schema.String("password", nil).Referenceable().Encrypted().
-			Unsupported(noClusterCache).
-			Doc("Password for the cluster-cache Redis; unset sends no AUTH."),
-		schema.Int("database", nil, 0).
-			Unsupported(noClusterCache).
-			Doc("Database number selected on the cluster-cache Redis."),
-		schema.Bool("ssl", nil, false).
-			Unsupported(noClusterCache).
-			Doc("Connects to the cluster-cache Redis with TLS."),
-		schema.Bool("ssl_verify", nil, true).
-			Unsupported(noClusterCache).
-			Doc("Verifies the server certificate of the cluster-cache Redis."),
-		schema.String("server_name", nil).Referenceable().
-			Unsupported(noClusterCache).
-			Doc("TLS SNI name for the cluster-cache Redis."),
-		schema.Int("connect_timeout", nil, 2000).Between(0, 2147483646).
-			Unsupported(noClusterCache).
-			Doc("Connect timeout in milliseconds for the cluster-cache Redis."),
-		schema.Int("send_timeout", nil, 2000).Between(0, 2147483646).
-			Unsupported(noClusterCache).
-			Doc("Send timeout in milliseconds for the cluster-cache Redis."),
-		schema.Int("read_timeout", nil, 2000).Between(0, 2147483646).
-			Unsupported(noClusterCache).
-			Doc("Read timeout in milliseconds for the cluster-cache Redis."),
-		schema.Int("keepalive_pool_size", nil, 256).Between(1, 2147483646).
-			Unsupported(noClusterCache).
-			Doc("Idle connection pool size per worker and server for the cluster-cache Redis."),
-		schema.OptInt("keepalive_backlog", nil).Between(0, 2147483646).
-			Unsupported(noClusterCache).
-			Doc("Queue length for waiting connections once the cluster-cache Redis connection pool is full."),
-		schema.Bool("connection_is_proxied", nil, false).
-			Unsupported(noClusterCache).
-			Doc("Declares that host and port point at a proxy (for example Envoy) in front of the cluster-cache Redis."),
-	}, redisTopologyFields("cluster-cache")...)
 }

@@ -30,11 +30,6 @@ func allMethods() []Method {
 	}
 }
 
-// missingMethods are the methods that are not recognised here.
-func missingMethods() []string {
-	return []string{string(MethodKongOAuth2)}
-}
-
 // withoutLoginAction are the methods that no login action follows.
 func withoutLoginAction() []string {
 	var out []string
@@ -48,12 +43,8 @@ func withoutLoginAction() []string {
 
 // MethodConfig says which credentials count.
 type MethodConfig struct {
-	// Enabled are the credentials that are looked for; only methods that are
-	// recognised here.
+	// Enabled are the credentials that are looked for.
 	Enabled []Method
-	// Dropped are members of the default list that are not recognised here;
-	// such credentials are ignored.
-	Dropped []Method
 	// Preflight false lets OPTIONS requests pass the plugin by.
 	Preflight bool
 }
@@ -61,23 +52,9 @@ type MethodConfig struct {
 // Has tells whether credentials of method m are looked for.
 func (g *MethodConfig) Has(m Method) bool { return slices.Contains(g.Enabled, m) }
 
-// compile drops what the default list has and we do not (C12).
-func (g *MethodConfig) compile() {
-	missing := missingMethods()
-	var enabled []Method
-	for _, m := range g.Enabled {
-		if slices.Contains(missing, string(m)) {
-			g.Dropped = append(g.Dropped, m)
-		} else {
-			enabled = append(enabled, m)
-		}
-	}
-	g.Enabled = enabled
-}
-
 func (g *MethodConfig) fields() []*schema.Field {
 	return []*schema.Field{
-		schema.Enums("auth_methods", &g.Enabled, allMethods(), allMethods()...).UnsupportedValues(noOAuth2, missingMethods()...).
+		schema.Enums("auth_methods", &g.Enabled, allMethods(), allMethods()...).
 			Doc("Enables credential types; the search order among enabled ones is fixed and independent of this list's order."),
 		schema.Bool("run_on_preflight", &g.Preflight, true).
 			Doc("When false, OPTIONS requests skip this plugin entirely and are proxied unauthenticated."),

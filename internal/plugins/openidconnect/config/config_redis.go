@@ -28,44 +28,52 @@ type RedisConfig struct {
 	ReadTimeout    time.Duration
 }
 
+// fields are those of the Redis for sessions.
 func (g *RedisConfig) fields() []*schema.Field {
-	return append([]*schema.Field{
-		schema.String("host", &g.Host, "127.0.0.1").Referenceable().
-			Doc("Host name of a single-node session Redis."),
-		schema.Int("port", &g.Port, 6379).Referenceable().Between(0, 65535).
-			Doc("TCP port of a single-node session Redis."),
+	return append(g.nodeFields("session"),
 		schema.String("socket", &g.Socket).
 			Doc("Unix socket of the session Redis; wins over host and port."),
-		schema.String("username", &g.Username).Referenceable().
-			Doc("ACL user for the session Redis; unset skips ACL authentication."),
-		schema.Secret("password", &g.Password).Referenceable().
-			Doc("Password for the session Redis; unset sends no AUTH."),
-		schema.Int("database", &g.Database, 0).Between(0, 2147483646).
-			Doc("Database number selected on the session Redis."),
-		schema.Bool("ssl", &g.TLS, false).
-			Doc("Connects to the session Redis with TLS."),
-		schema.Bool("ssl_verify", &g.Verify, true).
-			Doc("Verifies the server certificate of the session Redis."),
-		schema.String("server_name", &g.ServerName).Referenceable().
-			Doc("TLS SNI name for the session Redis."),
 		schema.String("prefix", &g.Prefix).
 			Doc("Prefix prepended to session keys in Redis."),
+	)
+}
+
+// nodeFields are what both Redis records have; purpose is a word of their
+// descriptions.
+func (g *RedisConfig) nodeFields(purpose string) []*schema.Field {
+	return append([]*schema.Field{
+		schema.String("host", &g.Host, "127.0.0.1").Referenceable().
+			Doc("Host name of a single-node " + purpose + " Redis."),
+		schema.Int("port", &g.Port, 6379).Referenceable().Between(0, 65535).
+			Doc("TCP port of a single-node " + purpose + " Redis."),
+		schema.String("username", &g.Username).Referenceable().
+			Doc("ACL user for the " + purpose + " Redis; unset skips ACL authentication."),
+		schema.Secret("password", &g.Password).Referenceable().
+			Doc("Password for the " + purpose + " Redis; unset sends no AUTH."),
+		schema.Int("database", &g.Database, 0).Between(0, 2147483646).
+			Doc("Database number selected on the " + purpose + " Redis."),
+		schema.Bool("ssl", &g.TLS, false).
+			Doc("Connects to the " + purpose + " Redis with TLS."),
+		schema.Bool("ssl_verify", &g.Verify, true).
+			Doc("Verifies the server certificate of the " + purpose + " Redis."),
+		schema.String("server_name", &g.ServerName).Referenceable().
+			Doc("TLS SNI name for the " + purpose + " Redis."),
 		schema.Millis("connect_timeout", &g.ConnectTimeout, 2*time.Second).Between(0, 2147483646).Integer().
-			Doc("Connect timeout in milliseconds for the session Redis."),
+			Doc("Connect timeout in milliseconds for the " + purpose + " Redis."),
 		schema.Millis("send_timeout", &g.SendTimeout, 2*time.Second).Between(0, 2147483646).Integer().
-			Doc("Send timeout in milliseconds for the session Redis."),
+			Doc("Send timeout in milliseconds for the " + purpose + " Redis."),
 		schema.Millis("read_timeout", &g.ReadTimeout, 2*time.Second).Between(0, 2147483646).Integer().
-			Doc("Read timeout in milliseconds for the session Redis."),
+			Doc("Read timeout in milliseconds for the " + purpose + " Redis."),
 		schema.Int("keepalive_pool_size", nil, 256).Between(1, 2147483646).
 			Inert("requests share a few pipelined connections").
-			Doc("Idle connection pool size per worker and server for the session Redis."),
+			Doc("Idle connection pool size per worker and server for the " + purpose + " Redis."),
 		schema.OptInt("keepalive_backlog", nil).Between(0, 2147483646).
 			Inert("requests share a few pipelined connections").
-			Doc("Queue length for waiting connections once the session Redis connection pool is full."),
+			Doc("Queue length for waiting connections once the " + purpose + " Redis connection pool is full."),
 		schema.Bool("connection_is_proxied", nil, false).
 			Unsupported(noRedisProxy).
-			Doc("Declares that host and port point at a proxy (for example Envoy) in front of the session Redis."),
-	}, redisTopologyFields("session")...)
+			Doc("Declares that host and port point at a proxy (for example Envoy) in front of the " + purpose + " Redis."),
+	}, redisTopologyFields(purpose)...)
 }
 
 // redisTopologyFields are the ways to more than one node, which both Redis

@@ -12,8 +12,6 @@ const (
 	noSentinel     = "Redis Sentinel is not available"
 	noCloud        = "cloud logins to Redis are not available"
 	noRedisProxy   = "a proxy in front of Redis is not available"
-	noClusterCache = "nodes share no cache"
 	noPrincipals   = "principals are not looked up"
-	noOAuth2       = "there is no OAuth 2.0 plugin whose tokens it would recognise"
 	noLoginAction  = "an API client that is let in goes to the upstream"
 )

@@ -174,6 +174,7 @@ func TestInertFieldsAreHarmless(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		"client_jwk[].issuer", "client_jwk[].x5c", "client_jwk[].x5u",
+		"cluster_cache_redis.keepalive_backlog", "cluster_cache_redis.keepalive_pool_size",
 		"redis.keepalive_backlog", "redis.keepalive_pool_size", "session_hash_storage_key",
 		"session_hash_subject", "session_store_metadata", "token_cache_key_include_scope",
 	}

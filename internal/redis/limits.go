@@ -1,7 +1,8 @@
-package redisstore
+package redis
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 )
@@ -19,13 +20,10 @@ type period struct {
 	cancel context.CancelFunc
 }
 
-// call bounds a call. Its context ends when the timeout has passed, or up to an
-// eighth earlier; it does not end with that of the request: connections are
-// shared, and a user agent that leaves while one is being opened must not take
-// it from the others.
+// call is Client.Bound.
 func (l *limits) call(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	if ctx.Err() != nil {
-		return nil, nil, unavailable(context.Cause(ctx))
+		return nil, nil, fmt.Errorf("redis: %w", context.Cause(ctx))
 	}
 	if d, ok := ctx.Deadline(); ok {
 		if left := time.Until(d); left < l.timeout {

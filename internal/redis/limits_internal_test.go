@@ -1,4 +1,4 @@
-package redisstore
+package redis
 
 import (
 	"context"
@@ -6,8 +6,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"sallyport/internal/session"
 )
 
 func TestACallHasItsTimeAndNoMore(t *testing.T) {
@@ -65,7 +63,7 @@ func TestACallEndsWithTheDeadlineOfItsRequestButNotWithTheRequest(t *testing.T) 
 		if ctx.Err() != nil {
 			t.Error("a call ends with its request")
 		}
-		if _, _, err := l.call(short); !errors.Is(err, session.ErrUnavailable) {
+		if _, _, err := l.call(short); !errors.Is(err, context.Canceled) {
 			t.Errorf("a call of a request that has ended: %v", err)
 		}
 	})

@@ -1,0 +1,3 @@
+// Package redistest starts a Redis server for a test, which fails where none is
+// installed.
+package redistest
