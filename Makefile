@@ -10,6 +10,7 @@ build: ## Build bin/sallyport
 unit: ## Tests that need nothing but Go
 	go test ./...
 test: deps ## Everything, race detector on: unit tests, then Keycloak, Redis and Chromium end to end
+	go test -count=1 -run '^Test.*(Allocation|AKilobyte)' ./cmd/sallyport ./internal/server ./internal/session ./internal/upstream ./internal/plugins/openidconnect # the race detector empties pools
 	go test -json -race -tags integration -timeout 24m -count=1 ./... | go run ./test/ran docs/security.md docs/reference/openid-connect.md
 test-long: deps ## The long parts of the tests, half an hour of mixed traffic above all; writes docs/soak.md
 	SALLYPORT_LONG=1 SALLYPORT_SOAK=30m SALLYPORT_SOAK_REPORT=1 go test -race -tags integration -timeout 60m -count=1 ./test/...
