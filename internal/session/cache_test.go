@@ -191,13 +191,13 @@ func TestAKeptCookieCountsOnlyAsItCame(t *testing.T) {
 		return s[:i] + string(c) + s[i+1:]
 	}
 	for name, values := range map[string][2]string{
-		"the first cookie's last character altered": {flip(first, len(first)-1), second},
-		"a character after the head altered":        {flip(first, 93), second},
-		"the second cookie altered":                 {first, flip(second, 50)},
-		"the second cookie's last eight cut":        {first, second[:len(second)-8]},
-		"a character moved to the second cookie":    {first[:len(first)-1], first[len(first)-2:len(first)-1] + second},
-		"something appended":                        {first, second + "AAAA"},
-		"a line break in it":                        {first, second[:10] + "\n" + second[10:]},
+		"the first cookie's last character altered":   {flip(first, len(first)-1), second},
+		"a character after the head altered":          {flip(first, 93), second},
+		"the second cookie altered":                   {first, flip(second, 50)},
+		"the second cookie's last eight cut":          {first, second[:len(second)-8]},
+		"a character moved to the second and altered": {first[:len(first)-1], flip(first, len(first)-1)[len(first)-1:] + second},
+		"something appended":                          {first, second + "AAAA"},
+		"a line break in it":                          {first, second[:10] + "\n" + second[10:]},
 	} {
 		a.set("session", values[0])
 		a.set("session2", values[1])

@@ -23,6 +23,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,6 +38,9 @@ type gateway struct {
 	proxy, secured, admin string
 	roots                 *x509.CertPool
 	atStart               counts
+
+	mu         sync.Mutex
+	transports []*http.Transport // of clients
 }
 
 // uncollected has a gateway keep what it forgets to close: the collector would
@@ -161,6 +165,9 @@ func (g *gateway) client(t *testing.T, http2 bool) *http.Client {
 	tr.Protocols.SetHTTP1(!http2)
 	tr.Protocols.SetHTTP2(http2)
 	t.Cleanup(tr.CloseIdleConnections)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.transports = append(g.transports, tr)
 	return &http.Client{Transport: tr}
 }
 

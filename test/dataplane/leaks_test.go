@@ -103,6 +103,11 @@ func (g *gateway) settles(t *testing.T) {
 	}
 	deadline := time.Now().Add(patience)
 	for {
+		g.mu.Lock()
+		for _, tr := range g.transports {
+			tr.CloseIdleConnections() // those that were not idle yet when their test ended
+		}
+		g.mu.Unlock()
 		now := g.holds(t)
 		// Two are those that the runtime and the Admin API happen to have.
 		if now.clients == 0 && now.upstreams == 0 && now.others <= g.atStart.others && now.goroutines <= g.atStart.goroutines+2 {
