@@ -141,9 +141,11 @@ func (b *bench) callbacks() []string {
 }
 
 // session is the cookie of a session on the main gateway, made when it is
-// wanted first.
+// wanted first. One that is in the cookie itself is made each time: a browser
+// takes the cookie that renews it now and then, and wrk does not, so that each
+// request of a later round would be answered with another one.
 func (b *bench) session(ctx context.Context, host string) (string, error) {
-	if cookie := b.cookies[host]; cookie != "" {
+	if cookie := b.cookies[host]; cookie != "" && host != cookieHost {
 		return cookie, nil
 	}
 	name := account(0)
