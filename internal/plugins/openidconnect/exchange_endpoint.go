@@ -8,6 +8,7 @@ import (
 	"sallyport/internal/cache"
 	"sallyport/internal/flow"
 	"sallyport/internal/oidc"
+	"sallyport/internal/plugins/openidconnect/config"
 	"sallyport/internal/secret"
 	"sallyport/internal/session"
 )
@@ -15,9 +16,11 @@ import (
 // upstreamToken is what token_exchange_endpoint gives for the verified access
 // token of e, empty where there is no such endpoint or the upstream gets no
 // token. a is the API client's admission, nil for a session. Without a token in
-// its place the request does not go on.
+// its place the request does not go on. A token of the configuration is nothing
+// that the provider knows, and none of its business.
 func (h *handler) upstreamToken(v *visit, e *session.Entry, a *admission) (secret.String, error) {
-	if h.config.Exchange.Endpoint == "" || h.config.Header.Upstream.AccessToken.Name == "" || e.AccessToken.Empty() {
+	if h.config.Exchange.Endpoint == "" || h.config.Header.Upstream.AccessToken.Name == "" || e.AccessToken.Empty() ||
+		e.Method == string(config.MethodKongOAuth2) {
 		return secret.String{}, nil
 	}
 	first, expiry := e.AccessToken, e.Expiry

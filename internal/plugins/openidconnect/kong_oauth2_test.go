@@ -58,6 +58,20 @@ func TestTokensOfTheConfigurationNeedNothingElse(t *testing.T) {
 	}
 }
 
+func TestTokensOfTheConfigurationAreNotExchanged(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{config: apiConfig("bearer", "kong_oauth2")})
+	e := r.exchangeEndpoint()
+	r.change(one("token_exchange_endpoint", e.url()))
+	r.granted(nil)
+	if got := r.admitted(r.bearer(grantedToken)).header("Authorization"); got != "Bearer "+grantedToken || e.calls() != 0 {
+		t.Errorf("the upstream got %q, the endpoint %d calls", got, e.calls())
+	}
+	if r.admitted(r.bearer(r.accessToken())); e.calls() != 1 { // positive control
+		t.Errorf("a token of the provider: %d calls", e.calls())
+	}
+}
+
 func TestTokensOfTheConfigurationEnd(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
